@@ -1,0 +1,217 @@
+"""Every setting, with its default and its check: the only place where defaults live.
+
+A file in `configs/` returns a `Config` from `get_config()`; the command line overrides single fields,
+`--config.model.width=32`. A misspelt field raises, in the file (slots) as on the command line.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from srn_jax.tables import pick
+
+# The default of a setting in which paper and release differ: `resolve` fills it in from NUMERICS.
+AS_NUMERICS: Any = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Geometry:
+    """Sizes are (height, width) in pixels."""
+
+    known: tuple[int, int] = (128, 128)
+    canvas: tuple[int, int] = (256, 256)
+    margins: str = "random"  # a name in geometry.MARGINS
+    masks_per_batch: str = "one"  # "one" for the whole batch, as in the release, or "each" image its own
+
+
+@dataclass(kw_only=True, slots=True)
+class Model:
+    name: str = "srn"  # a name in models.srn.GENERATORS
+    width: int = 64
+    expansion: str = AS_NUMERICS  # a name in models.expansion.EXPANSIONS
+    normalization: str = AS_NUMERICS  # a name in ops.NORMALIZATIONS
+    blend: float = 0.5  # rho of context normalization
+
+
+@dataclass(kw_only=True, slots=True)
+class Loss:
+    spatial: str = AS_NUMERICS  # a name in losses.spatial.SPATIAL_WEIGHTS
+    lambda_s: float = AS_NUMERICS
+    lambda_ae: float = AS_NUMERICS  # auto-encoding of the known region, the release's addition
+    lambda_mrf: float = 0.05
+    lambda_adv: float = 0.001
+    lambda_gp: float = 10.0
+    mrf: str = AS_NUMERICS  # a name in losses.mrf.ID_MRF
+    mrf_layers: tuple[str, ...] = AS_NUMERICS  # names in models.vgg19.LAYERS; one named twice counts twice
+    vgg: str = "weights/vgg19.npz"  # a file, or "random"
+    vgg_input: str = AS_NUMERICS  # a name in models.vgg19.PREPROCESSING
+    penalty_mask: str = AS_NUMERICS  # a name in losses.adversarial.PENALTY_MASKS
+    combine: str = AS_NUMERICS  # a name in losses.adversarial.COMBINATIONS
+
+
+@dataclass(kw_only=True, slots=True)
+class Critic:
+    names: tuple[str, ...] = ("global", "context")  # names in models.critics.CRITICS
+    width: int = 64
+    updates: int = 5  # critic updates per generator update, each on a batch of its own
+
+
+@dataclass(kw_only=True, slots=True)
+class Phase:
+    """One part of the training; Adam starts afresh with each, as the release's two runs do."""
+
+    steps: int = 40_000  # generator updates
+    learning_rate: float = 1e-4
+    schedule: str = "constant"  # a name in train.optimizer.SCHEDULES
+    warmup_steps: int = 0
+
+
+@dataclass(kw_only=True, slots=True)
+class Adam:
+    form: str = AS_NUMERICS  # a name in train.optimizer.ADAM
+    beta1: float = 0.5
+    beta2: float = 0.9
+    epsilon: float = 1e-8
+
+
+@dataclass(kw_only=True, slots=True)
+class Data:
+    source: str = "folder"  # a name in data.sources.SOURCES
+    path: str = ""  # the folder of training pictures, for sources that read one
+    held_out_path: str = ""  # a folder of held-out pictures; else the last `held_out` of `path`, in order of their names
+    held_out: int = 64
+    batch: int = 16  # over all devices
+    scale: tuple[float, float] = (1.0, 1.0)  # a training crop's size, drawn from this range; 1 = the largest that fits
+    held_out_scales: tuple[float, ...] = (1.0,)  # the held-out crops' sizes, each spread evenly over the picture
+    held_out_crops: int = 1  # how many of each size
+    flip: float = 0.5  # the probability of a left-right flip
+    color: float = 0.0  # strength in [0, 1] of random brightness, contrast, saturation and hue
+    threads: int = 4
+    prefetch: int = 4  # batches read ahead
+
+
+@dataclass(kw_only=True, slots=True)
+class Run:
+    seed: int = 0
+    average: float = 0.999  # decay of the generator's moving average, the one that is evaluated and shipped; 0 = none
+    log_every_steps: int = 50
+    image_every_steps: int = 1_000
+    evaluate_every_steps: int = 1_000
+    save_every_steps: int = 1_000
+    keep_newest: int = 2
+    keep_best: int = 1
+    max_unreadable: int = 100  # pictures that may fail to decode before the run stops
+
+
+@dataclass(kw_only=True, slots=True)
+class Config:
+    numerics: str = "paper"  # or "release": which of the two the AS_NUMERICS settings follow
+    geometry: Geometry = field(default_factory=Geometry)
+    model: Model = field(default_factory=Model)
+    loss: Loss = field(default_factory=Loss)
+    critic: Critic = field(default_factory=Critic)
+    reconstruction: Phase = field(default_factory=Phase)
+    adversarial: Phase = field(default_factory=Phase)
+    adam: Adam = field(default_factory=Adam)
+    data: Data = field(default_factory=Data)
+    run: Run = field(default_factory=Run)
+
+
+# Where paper and release differ: the one switch. Released weights give the authors' pixels under "release".
+NUMERICS: dict[str, dict[str, Any]] = {
+    "paper": {
+        "model.expansion": "subpixel",
+        "model.normalization": "paper",
+        "loss.spatial": "rsv",
+        "loss.lambda_s": 5.0,
+        "loss.lambda_ae": 0.0,
+        "loss.mrf": "paper",
+        "loss.mrf_layers": ("conv3_2", "conv4_2"),
+        "loss.vgg_input": "paper",
+        "loss.penalty_mask": "paper",
+        "loss.combine": "mean",
+        "adam.form": "paper",
+    },
+    "release": {
+        "model.expansion": "subpixel_reshape",
+        "model.normalization": "release",
+        "loss.spatial": "rsv_release",
+        "loss.lambda_s": 5.04,
+        "loss.lambda_ae": 1.44,
+        "loss.mrf": "release",
+        "loss.mrf_layers": ("conv3_2", "conv4_2", "conv4_2"),
+        "loss.vgg_input": "release",
+        "loss.penalty_mask": "release",
+        "loss.combine": "sum",
+        "adam.form": "release",
+    },
+}
+
+
+def resolve(config: Config) -> Config:
+    """Returns a checked copy of `config` whose AS_NUMERICS settings are filled in.
+
+    Raises:
+      ValueError: numbers that do not fit together, with the value seen and what would fit.
+    """
+    config = copy.deepcopy(config)
+    for name, value in pick(NUMERICS, config.numerics, "numerics").items():
+        section, setting = name.split(".")
+        if getattr(getattr(config, section), setting) is AS_NUMERICS:
+            setattr(getattr(config, section), setting, value)
+    check(config)
+    return config
+
+
+def ratio(geometry: Geometry) -> tuple[int, int]:
+    """Returns (r1, r2), canvas over known picture."""
+    return geometry.canvas[0] // geometry.known[0], geometry.canvas[1] // geometry.known[1]
+
+
+def check(config: Config) -> None:
+    """Raises ValueError, one line, where numbers do not fit together; names are checked where they are looked up."""
+    known, canvas = config.geometry.known, config.geometry.canvas
+    for name, size in (("known", known), ("canvas", canvas)):
+        if len(size) != 2 or any(not isinstance(side, int) or side <= 0 or side % 4 for side in size):
+            raise ValueError(f"geometry.{name} is {size}; it takes two multiples of 4, (height, width)")
+    if known[0] > canvas[0] or known[1] > canvas[1] or known == canvas:
+        raise ValueError(f"geometry.known {known} must be smaller than geometry.canvas {canvas}")
+    if config.model.name == "srn" and (canvas[0] % known[0] or canvas[1] % known[1]):
+        raise ValueError(
+            f"geometry.canvas {canvas} is no whole multiple of geometry.known {known}: SRN enlarges each side by a "
+            f"whole number, so {tuple(k * max(1, round(c / k)) for k, c in zip(known, canvas, strict=True))} would do"
+        )
+    _require(config.geometry.masks_per_batch in ("one", "each"), config, "geometry.masks_per_batch", "'one' or 'each'")
+    _require(config.model.width >= 2 and config.model.width % 2 == 0, config, "model.width", "an even number")
+    _require(config.critic.width >= 1, config, "critic.width", "at least 1")
+    _require(config.critic.updates >= 1, config, "critic.updates", "at least 1")
+    _require(0.0 <= config.model.blend <= 1.0, config, "model.blend", "a number in [0, 1]")
+    _require(0.0 <= config.run.average < 1.0, config, "run.average", "a number in [0, 1)")
+    _require(0.0 <= config.data.flip <= 1.0, config, "data.flip", "a number in [0, 1]")
+    _require(0.0 <= config.data.color <= 1.0, config, "data.color", "a number in [0, 1]")
+    _require(config.data.batch >= 1, config, "data.batch", "at least 1")
+    _require(config.data.held_out_crops >= 1, config, "data.held_out_crops", "at least 1")
+    _require(config.data.threads >= 1, config, "data.threads", "at least 1")
+    _require(config.data.prefetch >= 1, config, "data.prefetch", "at least 1")
+    low, high = config.data.scale
+    _require(0.0 < low <= high <= 1.0, config, "data.scale", "(low, high) with 0 < low <= high <= 1")
+    scales = config.data.held_out_scales
+    _require(len(scales) > 0 and all(0.0 < s <= 1.0 for s in scales), config, "data.held_out_scales", "numbers in (0, 1]")
+    for name in ("lambda_s", "lambda_ae", "lambda_mrf", "lambda_adv", "lambda_gp"):
+        _require(getattr(config.loss, name) >= 0.0, config, f"loss.{name}", "at least 0")
+    for name in ("reconstruction", "adversarial"):
+        phase = getattr(config, name)
+        _require(phase.steps >= 0, config, f"{name}.steps", "at least 0")
+        _require(phase.learning_rate > 0.0, config, f"{name}.learning_rate", "above 0")
+        _require(0 <= phase.warmup_steps <= phase.steps, config, f"{name}.warmup_steps", f"in 0..{name}.steps")
+    _require(config.reconstruction.steps + config.adversarial.steps > 0, config, "reconstruction.steps", "at least 1")
+    for name in ("log", "image", "evaluate", "save"):
+        _require(getattr(config.run, f"{name}_every_steps") >= 1, config, f"run.{name}_every_steps", "at least 1")
+    _require(config.run.keep_newest >= 1, config, "run.keep_newest", "at least 1")
+    _require(config.run.keep_best >= 0, config, "run.keep_best", "at least 0")
+
+
+def _require(holds: bool, config: Config, name: str, wanted: str) -> None:
+    if not holds:
+        section, setting = name.split(".")
+        raise ValueError(f"{name} is {getattr(getattr(config, section), setting)!r}; it takes {wanted}")

@@ -1,0 +1,92 @@
+"""Where the known picture lies on its canvas: windows, masks, offsets, crops.
+
+A *filling mask* is canvas-sized with one channel, 1 where pixels are to be synthesized and 0 on the known rectangle
+(paper, section 3). An *offset* is the (top, left) corner of that rectangle. Only sizes are static; offsets are
+traced, so that new margins never compile anew.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from srn_jax.tables import pick
+
+Size = tuple[int, int]  # height, width in pixels
+
+
+def unknown_mask(offset: Int[Array, "b 2"], canvas: Size, known: Size) -> Float[Array, "b h w 1"]:
+    """Returns the filling mask, 1 = to be synthesized, of `known`-sized windows whose top left corners are `offset`."""
+    inside_rows = _inside(offset[:, 0], canvas[0], known[0])
+    inside_columns = _inside(offset[:, 1], canvas[1], known[1])
+    inside = inside_rows[:, :, None] & inside_columns[:, None, :]
+    return 1.0 - inside[..., None].astype(jnp.float32)
+
+
+def _inside(start: Int[Array, " b"], length: int, window: int) -> Array:
+    distance = jnp.arange(length)[None, :] - start[:, None]
+    return (distance >= 0) & (distance < window)
+
+
+def known_offset(mask: Float[Array, "b h w 1"]) -> Int[Array, "b 2"]:
+    """Returns the (top, left) corner of each mask's known rectangle; (0, 0) where nothing is known."""
+    known = mask[..., 0] < 0.5
+    top = jnp.argmax(known.any(axis=2), axis=1)
+    left = jnp.argmax(known.any(axis=1), axis=1)
+    return jnp.stack([top, left], axis=1).astype(jnp.int32)
+
+
+def crop(image: Float[Array, "b h w c"], offset: Int[Array, "#b 2"], size: Size) -> Float[Array, "b kh kw c"]:
+    """Returns the `size`-sized windows of `image` whose top left corners are `offset` (one for all, or one each)."""
+    if offset.shape[0] == 1:  # one window for the whole batch: a plain slice, cheaper than a gather
+        start = (0, offset[0, 0], offset[0, 1], 0)
+        return jax.lax.dynamic_slice(image, start, (image.shape[0], *size, image.shape[3]))
+
+    def crop_one(image, offset):
+        return jax.lax.dynamic_slice(image, (offset[0], offset[1], 0), (*size, image.shape[2]))
+
+    return jax.vmap(crop_one)(image, offset)
+
+
+def known_canvas(image: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"]) -> Float[Array, "b h w c"]:
+    """Returns `image` with zeros under the mask, whatever (NaN too) the image holds there."""
+    return jnp.where(mask > 0.5, 0.0, image)
+
+
+def complete(
+    prediction: Float[Array, "b h w c"], image: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"]
+) -> Float[Array, "b h w c"]:
+    """Returns the completed image: the prediction where the mask is 1, the image's own values elsewhere."""
+    return jnp.where(mask > 0.5, prediction, image)
+
+
+# How the known window is placed at training: (key, slack = canvas - known) -> offset. Both ends inclusive.
+def _random(key: Key[Array, ""], slack: Int[Array, " 2"]) -> Int[Array, " 2"]:
+    return jax.random.randint(key, (2,), 0, slack + 1)
+
+
+def _center(key: Key[Array, ""], slack: Int[Array, " 2"]) -> Int[Array, " 2"]:
+    del key
+    return slack // 2
+
+
+def _top(key: Key[Array, ""], slack: Int[Array, " 2"]) -> Int[Array, " 2"]:
+    del key
+    return slack // 2 * jnp.array([0, 1])
+
+
+MARGINS: dict[str, Callable[[Key[Array, ""], Int[Array, " 2"]], Int[Array, " 2"]]] = {
+    "random": _random,
+    "center": _center,
+    "top": _top,  # grows downward, and to both sides alike
+}
+
+
+def draw_offsets(
+    margins: str, keys: Key[Array, " b"], canvas: Size, known: Size
+) -> Int[Array, "b 2"]:
+    """Returns one offset for each key, placed as `margins`, a name in `MARGINS`, says."""
+    place = pick(MARGINS, margins, "geometry.margins")
+    slack = jnp.array([canvas[0] - known[0], canvas[1] - known[1]])
+    return jax.vmap(lambda key: place(key, slack))(keys)

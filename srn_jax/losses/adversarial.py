@@ -1,0 +1,67 @@
+"""Wasserstein losses with gradient penalty (WGAN-GP), on scores; and the masks that the penalty looks through."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from srn_jax import ops
+
+
+def critic_loss(real: Float[Array, " b"], fake: Float[Array, " b"]) -> Float[Array, ""]:
+    """Returns E[D(fake)] - E[D(real)], what a critic minimizes beside its penalty."""
+    return jnp.mean(fake.astype(jnp.float32)) - jnp.mean(real.astype(jnp.float32))
+
+
+def generator_loss(fake: Float[Array, " b"]) -> Float[Array, ""]:
+    """Returns -E[D(fake)], what the generator minimizes."""
+    return -jnp.mean(fake.astype(jnp.float32))
+
+
+def interpolate(
+    truth: Float[Array, "b h w 3"], completed: Float[Array, "b h w 3"], alpha: Float[Array, " b"]
+) -> Float[Array, "b h w 3"]:
+    """Returns x_hat = truth + alpha (completed - truth), one alpha in [0, 1] an image; both critics see the same."""
+    return truth + alpha[:, None, None, None] * (completed - truth)
+
+
+def gradient_penalty(
+    score: Callable[[Array], Array], images: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"]
+) -> Float[Array, ""]:
+    """Returns E[(||grad D(x_hat) mask||_2 - 1)^2] (paper, equation 12), 1 where the gradient vanishes.
+
+    Args:
+      score: a critic, images -> [b], each score a function of its own image alone.
+      images: x_hat.
+      mask: what the gradient is looked at through, in [0, 1].
+    """
+    gradient = jax.grad(lambda x: score(x).astype(jnp.float32).sum())(images).astype(jnp.float32)
+    slope = ops.safe_sqrt(jnp.square(gradient * mask).sum((1, 2, 3)))
+    return jnp.mean(jnp.square(slope - 1.0))
+
+
+def paper_penalty_mask(critic: str, mask: Float[Array, "b h w 1"], weights: Array) -> Float[Array, "b h w 1"]:
+    """Returns M_w for both critics (paper, equation 12)."""
+    del critic, mask
+    return weights
+
+
+def release_penalty_mask(critic: str, mask: Float[Array, "b h w 1"], weights: Array) -> Float[Array, "b h w 1"]:
+    """Returns M for the global critic, and for the context critic M pooled by 8 and enlarged again, corners aligned."""
+    del weights
+    if critic == "global":
+        return mask
+    return ops.resize_nearest_aligned(ops.max_pool_x8(mask), (mask.shape[1], mask.shape[2]))
+
+
+PENALTY_MASKS: dict[str, Callable[[str, Array, Array], Array]] = {
+    "paper": paper_penalty_mask,
+    "release": release_penalty_mask,
+}
+
+# How the critics' losses of the generator are combined: the paper halves their sum (equation 13), the release does not.
+COMBINATIONS: dict[str, Callable[[list[Array]], Array]] = {
+    "mean": lambda losses: sum(losses[1:], losses[0]) / len(losses),
+    "sum": lambda losses: sum(losses[1:], losses[0]),
+}

@@ -1,0 +1,130 @@
+"""Implicit diversified Markov random field (ID-MRF) loss on feature maps, in the paper's form and in the release's."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+_BANDWIDTH = 0.5  # h
+_EPSILON = 1e-5
+MAX_RELEASE_POSITIONS = 65 * 65  # above it the release compares as many positions, drawn at random
+
+
+def id_mrf(
+    generated: Float[Array, "b h w c"],
+    truth: Float[Array, "b h w c"],
+    *,
+    key: Key[Array, ""] | None = None,
+    axis_name: str | None = None,
+) -> Float[Array, ""]:
+    """Returns the ID-MRF loss between two feature maps, averaged over the batch (paper, section 3.2.2).
+
+    With v over generated and s, r over true positions, mu the cosine similarity, and rho_s the true positions without s:
+    RS(v, s) = exp(mu(v, s) / (max_{r in rho_s} mu(v, r) + eps) / h), RS_bar(v, s) = RS(v, s) / sum_{r in rho_s} RS(v, r),
+    loss = -log(mean_s max_v RS_bar(v, s)). Everything stays in logarithms: RS alone overflows float32.
+
+    Args:
+      generated, truth: features of at least 2 positions, not negative (after a ReLU), any scale.
+      key, axis_name: unused; nothing here is drawn, or shared between images.
+
+    Features of length zero count as unlike everything. Memory is quadratic in h w, one image at a time.
+    """
+    del key, axis_name
+    return jnp.mean(_map_batch(_id_mrf_one, generated, truth))
+
+
+def _id_mrf_one(generated: Float[Array, "n c"], truth: Float[Array, "m c"]) -> Float[Array, ""]:
+    similarity = jnp.einsum(
+        "vc,sc->vs", _normalize(generated), _normalize(truth), precision=jax.lax.Precision.HIGHEST
+    )
+    best, runner_up = _largest_two(similarity)
+    is_best = jnp.arange(similarity.shape[1])[None, :] == jnp.argmax(similarity, axis=1)[:, None]
+    # The maximum over the true positions without s is the best one, unless s is the best one itself. Features after a
+    # ReLU are never opposed; clamping at 0 keeps the ratio's sign for those that are.
+    rival = jnp.maximum(jnp.where(is_best, runner_up[:, None], best[:, None]), 0.0)
+    log_rs = similarity / ((rival + _EPSILON) * _BANDWIDTH)
+    return -_log_mean_exp(jnp.max(log_rs - _log_sum_exp_of_others(log_rs), axis=0))
+
+
+def _largest_two(x: Float[Array, "v s"]) -> tuple[Float[Array, " v"], Float[Array, " v"]]:
+    """Returns each row's largest value and the largest among the others."""
+    values = jax.lax.top_k(x, 2)[0]
+    return values[:, 0], values[:, 1]
+
+
+def _log_sum_exp_of_others(x: Float[Array, "v s"]) -> Float[Array, "v s"]:
+    """Returns log sum_{r != s} exp(x[v, r]) without the cancellation of subtracting a dominant term."""
+    is_best = jnp.arange(x.shape[1])[None, :] == jnp.argmax(x, axis=1)[:, None]
+    best = jax.lax.stop_gradient(jnp.max(x, axis=1, keepdims=True))
+    share = jnp.exp(x - best)
+    total = share.sum(axis=1, keepdims=True)
+    without_best = jax.nn.logsumexp(jnp.where(is_best, -jnp.inf, x), axis=1, keepdims=True)
+    # Where s is not the best, the best's own share of 1 stays in the difference.
+    others = best + jnp.log(jnp.where(is_best, 1.0, total - share))
+    return jnp.where(is_best, without_best, others)
+
+
+def _log_mean_exp(x: Float[Array, " s"]) -> Float[Array, ""]:
+    return jax.nn.logsumexp(x) - jnp.log(x.shape[0])
+
+
+def id_mrf_release(
+    generated: Float[Array, "b h w c"],
+    truth: Float[Array, "b h w c"],
+    *,
+    key: Key[Array, ""] | None = None,
+    axis_name: str | None = None,
+    positions: Int[Array, " p"] | None = None,
+) -> Float[Array, ""]:
+    """Returns the release's ID-MRF loss, a contextual loss whose softmax runs over the generated positions.
+
+    Features are centred by the generated ones' mean over batch and positions; d = (1 - cos) / 2 between true s and
+    generated t, r = d / (min_t d + 1e-5), w = softmax over t of (1 - r) / 0.5, loss = mean_B(-log(mean_t max_s w)).
+
+    Args:
+      generated, truth: features of any range.
+      key: draws the positions that are compared where there are more than 65^2, alike for both maps and every image.
+      axis_name: the mapped axis that the batch is split over, if any: the mean is taken over all of it.
+      positions: row-major positions to compare in place of drawn ones.
+    """
+    if positions is None and key is not None and generated.shape[1] * generated.shape[2] > MAX_RELEASE_POSITIONS:
+        positions = jax.random.permutation(key, generated.shape[1] * generated.shape[2])[:MAX_RELEASE_POSITIONS]
+    center = generated.astype(jnp.float32).mean((0, 1, 2), keepdims=True)
+    if axis_name is not None:
+        center = jax.lax.pmean(center, axis_name)
+
+    def select(features: Array) -> Array:
+        flat = (features.astype(jnp.float32) - center).reshape(features.shape[0], -1, 1, features.shape[-1])
+        return flat if positions is None else flat[:, positions]
+
+    return jnp.mean(_map_batch(_id_mrf_release_one, select(generated), select(truth)))
+
+
+def _id_mrf_release_one(generated: Float[Array, "n c"], truth: Float[Array, "n c"]) -> Float[Array, ""]:
+    cosine = jnp.einsum("tc,sc->st", _normalize(generated), _normalize(truth), precision=jax.lax.Precision.HIGHEST)
+    distance = (1.0 - cosine) / 2.0
+    relative = distance / (distance.min(axis=1, keepdims=True) + _EPSILON)
+    weights = jax.nn.softmax((1.0 - relative) / _BANDWIDTH, axis=1)
+    return -jnp.log(weights.max(axis=0).mean())
+
+
+def _normalize(features: Float[Array, "n c"]) -> Float[Array, "n c"]:
+    """Returns each row at length 1; rows of length 0 stay 0, with gradient 0."""
+    square = jnp.square(features).sum(axis=-1, keepdims=True)
+    positive = square > 1e-30
+    return jnp.where(positive, features * jax.lax.rsqrt(jnp.where(positive, square, 1.0)), 0.0)
+
+
+def _map_batch(
+    loss: Callable[[Array, Array], Array], generated: Float[Array, "b h w c"], truth: Float[Array, "b h w c"]
+) -> Float[Array, " b"]:
+    """Returns `loss` of each image's [h w, c] features, one image in memory at a time, forward and backward."""
+
+    def flat(x: Array) -> Array:
+        return x.astype(jnp.float32).reshape(x.shape[0], -1, x.shape[-1])
+
+    return jax.lax.map(lambda pair: jax.checkpoint(loss)(*pair), (flat(generated), flat(truth)))
+
+
+ID_MRF: dict[str, Callable[..., Array]] = {"paper": id_mrf, "release": id_mrf_release}

@@ -1,0 +1,1 @@
+"""The networks: generators, critics and the VGG-19 feature extractor, as pure Linen modules."""

@@ -1,0 +1,88 @@
+"""Feature expansion: features at the picture's size in, at the canvas' size out. One table, one signature."""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+from jaxtyping import Array, Float, Int
+
+from srn_jax import ops
+from srn_jax.models.layers import conv
+
+elu = jax.nn.elu
+
+
+class _Expansion(nn.Module):
+    """[b, h, w, n] -> [b, r1 h, r2 w, n] (paper, section 3.1 and figure 9).
+
+    Attributes:
+      ratio: (r1, r2), whole numbers of at least 1; they need not be equal.
+
+    `offset` is the (top, left) corner of the known window on the canvas, one for all or one an image.
+    """
+
+    ratio: tuple[int, int]
+
+    def canvas(self, x: Array) -> tuple[int, int]:
+        return x.shape[1] * self.ratio[0], x.shape[2] * self.ratio[1]
+
+
+class Subpixel(_Expansion):
+    """Convolution to n r1 r2 channels, then the paper's sub-pixel rearrangement s(F)."""
+
+    rearrange: Callable[..., Array] = ops.pixel_shuffle
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
+        del offset
+        r1, r2 = self.ratio
+        return elu(self.rearrange(conv(x.shape[-1] * r1 * r2, name="conv")(x), self.ratio))
+
+
+class Deconvolution(_Expansion):
+    """Transposed 3 x 3 convolution of stride (r1, r2), padded as TensorFlow's conv2d_transpose SAME."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
+        del offset
+        return elu(
+            nn.ConvTranspose(
+                x.shape[-1],
+                (3, 3),
+                strides=self.ratio,
+                padding="SAME",
+                transpose_kernel=True,  # kernels are [3, 3, out, in], as the release stores them
+                kernel_init=nn.initializers.glorot_uniform(),
+                name="conv",
+            )(x)
+        )
+
+
+class Bilinear(_Expansion):
+    """Bilinear resize with aligned corners, then a 3 x 3 convolution."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
+        del offset
+        return elu(conv(x.shape[-1], name="conv")(ops.resize_bilinear_aligned(x, self.canvas(x))))
+
+
+class Unfold(_Expansion):
+    """Features mirrored out to the margins, then a 3 x 3 convolution: the one expansion that knows where they lie."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
+        return elu(conv(x.shape[-1], name="conv")(ops.mirror_to_canvas(x, offset, self.canvas(x))))
+
+
+def _subpixel_reshape(**attributes) -> Subpixel:
+    return Subpixel(rearrange=ops.memory_reshape, **attributes)
+
+
+EXPANSIONS: dict[str, Callable[..., nn.Module]] = {
+    "subpixel": Subpixel,
+    "subpixel_reshape": _subpixel_reshape,  # the release's permutation, which its weights need
+    "deconv": Deconvolution,
+    "bilinear": Bilinear,
+    "unfold": Unfold,
+}

@@ -1,0 +1,35 @@
+"""The convolutions that every network here is built from."""
+
+import flax.linen as nn
+import jax
+from jaxtyping import Array, Float
+
+from srn_jax import ops
+
+
+def conv(features: int, size: int = 3, *, stride: int = 1, dilation: int = 1, name: str | None = None) -> nn.Conv:
+    """Returns a SAME convolution, initialised as in the release: Glorot uniform kernel, zero bias."""
+    return nn.Conv(
+        features,
+        (size, size),
+        strides=(stride, stride),
+        padding="SAME",
+        kernel_dilation=(dilation, dilation),
+        kernel_init=nn.initializers.glorot_uniform(),
+        name=name,
+    )
+
+
+class UpsampleConv(nn.Module):
+    """Nearest x2, then a 3 x 3 convolution, [b, h, w, c] -> [b, 2h, 2w, features]."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w d"]:
+        return conv(self.features, name="conv")(ops.upsample_x2(x))
+
+
+def leaky_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Returns max(x, 0.2 x), the critics' activation."""
+    return jax.nn.leaky_relu(x, 0.2)

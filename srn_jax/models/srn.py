@@ -1,0 +1,70 @@
+"""The semantic regeneration network, in one signature for every generator: SRN and SRN-HR."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from srn_jax import geometry
+from srn_jax.models.cpn import CPN
+from srn_jax.models.expansion import EXPANSIONS
+from srn_jax.models.fen import FEN
+from srn_jax.tables import pick
+
+
+class SRN(nn.Module):
+    """SRN: FEN on the known picture alone, feature expansion to the canvas, CPN (paper, figure 2).
+
+    Called with `image` [b, H, W, 3] in [-1, 1] (read on the known window only) and the filling mask [b or 1, H, W, 1];
+    returns the prediction [b, H, W, 3] in [-1, 1] for the whole canvas, and the expanded features [b, H, W, n].
+    The known window is H / r1 x W / r2, its sides multiples of 4; where it lies is read off the mask.
+
+    Attributes:
+      ratio: (r1, r2), canvas over known picture, whole numbers of at least 1.
+      width: n; the paper's is 64.
+      expansion: a name in `expansion.EXPANSIONS`.
+      normalization: a name in `ops.NORMALIZATIONS`.
+      blend: rho of context normalization.
+    """
+
+    ratio: tuple[int, int] = (2, 2)
+    width: int = 64
+    expansion: str = "subpixel"
+    normalization: str = "paper"
+    blend: float = 0.5
+
+    @nn.compact
+    def __call__(
+        self, image: Float[Array, "b h w 3"], mask: Float[Array, "#b h w 1"]
+    ) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w n"]]:
+        window = (image.shape[1] // self.ratio[0], image.shape[2] // self.ratio[1])
+        offset = geometry.known_offset(mask)
+        features = FEN(self.width, name="fen")(geometry.crop(image, offset, window))
+        features = pick(EXPANSIONS, self.expansion, "expansion")(ratio=self.ratio, name="expansion")(features, offset)
+        known = geometry.known_canvas(image, mask)
+        prediction = CPN(self.width, self.normalization, self.blend, name="cpn")(features, known, mask)
+        return jnp.clip(prediction, -1.0, 1.0), features
+
+
+class SRNHR(nn.Module):
+    """SRN-HR: FEN on the full canvas with the unknown part zeroed, no expansion, the same CPN (paper, section 4.1).
+
+    Called, and described, as `SRN`; any known rectangle suits, and the canvas' sides are multiples of 4.
+    """
+
+    width: int = 64
+    normalization: str = "paper"
+    blend: float = 0.5
+
+    @nn.compact
+    def __call__(
+        self, image: Float[Array, "b h w 3"], mask: Float[Array, "#b h w 1"]
+    ) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w n"]]:
+        known = geometry.known_canvas(image, mask)
+        features = FEN(self.width, name="fen")(known)
+        prediction = CPN(self.width, self.normalization, self.blend, name="cpn")(features, known, mask)
+        return jnp.clip(prediction, -1.0, 1.0), features
+
+
+GENERATORS: dict[str, Any] = {"srn": SRN, "srn_hr": SRNHR}

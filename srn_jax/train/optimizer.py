@@ -1,0 +1,64 @@
+"""Adam in the paper's form and in the release's, and learning-rate schedules."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from srn_jax.config import Adam, Phase
+from srn_jax.tables import pick
+
+
+class ReleaseAdamState(NamedTuple):
+    mu: Any
+    nu: Any
+
+
+def _paper_adam(adam: Adam) -> optax.GradientTransformationExtraArgs:
+    return optax.with_extra_args_support(optax.scale_by_adam(adam.beta1, adam.beta2, adam.epsilon))
+
+
+def _release_adam(adam: Adam) -> optax.GradientTransformationExtraArgs:
+    """TensorFlow 1's Adam: epsilon beside the uncorrected sqrt(v), one step count for all networks together."""
+
+    def init(params):
+        return ReleaseAdamState(jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params))
+
+    def update(updates, state, params=None, *, updates_done: Int[Array, ""], **extra):
+        del params, extra
+        mu = optax.update_moment(updates, state.mu, adam.beta1, 1)
+        nu = optax.update_moment(updates, state.nu, adam.beta2, 2)
+        count = (updates_done + 1).astype(jnp.float32)
+        correction = jnp.sqrt(1.0 - adam.beta2**count) / (1.0 - adam.beta1**count)
+        scaled = jax.tree.map(lambda m, v: correction * m / (jnp.sqrt(v) + adam.epsilon), mu, nu)
+        return scaled, ReleaseAdamState(mu, nu)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+# Both are updated with `updates_done`, the phase's updates of all networks so far; the paper's form counts its own.
+ADAM: dict[str, Callable[[Adam], optax.GradientTransformationExtraArgs]] = {
+    "paper": _paper_adam,
+    "release": _release_adam,
+}
+
+
+def build(adam: Adam) -> optax.GradientTransformationExtraArgs:
+    """Returns Adam's direction, without the learning rate: that is a function of the step, not of the optimizer."""
+    return pick(ADAM, adam.form, "adam.form")(adam)
+
+
+# Learning rate over a phase's steps: (rate, steps) -> optax schedule.
+SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
+    "constant": lambda rate, steps: optax.constant_schedule(rate),
+    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps, alpha=0.01),
+}
+
+
+def learning_rate(phase: Phase, step: Int[Array, ""]) -> Float[Array, ""]:
+    """Returns the rate at the phase's own `step`, warmed up linearly."""
+    rate = jnp.asarray(pick(SCHEDULES, phase.schedule, "schedule")(phase.learning_rate, phase.steps)(step))
+    return rate * jnp.minimum(1.0, (step + 1) / max(phase.warmup_steps, 1))

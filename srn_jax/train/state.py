@@ -1,0 +1,94 @@
+"""What a run consists of: the networks that a configuration names, and the state that a step maps to the next."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jaxtyping import Array, Int, Key
+
+from srn_jax import config as settings
+from srn_jax.models import vgg19
+from srn_jax.models.critics import CRITICS
+from srn_jax.models.srn import GENERATORS
+from srn_jax.tables import pick
+from srn_jax.train import optimizer
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The modules of one configuration; their parameters live in `TrainState`, VGG-19's beside it."""
+
+    generator: nn.Module
+    critics: dict[str, nn.Module]
+    vgg: vgg19.VGG19
+    adam: optax.GradientTransformationExtraArgs
+
+
+@struct.dataclass
+class TrainState:
+    """Everything that a run needs to go on, bit for bit."""
+
+    step: Int[Array, ""]  # generator updates done, over all phases
+    updates: Int[Array, ""]  # Adam updates of all networks in this phase
+    key: Key[Array, ""]  # the run's; never changes, steps fold their number into it
+    params: Any  # the generator's
+    average: Any  # its exponential moving average
+    critics: dict[str, Any]
+    adam_generator: Any
+    adam_critics: Any
+
+
+def build_generator(config: settings.Config) -> nn.Module:
+    """Returns the generator that a resolved configuration names."""
+    model = config.model
+    attributes = {"width": model.width, "normalization": model.normalization, "blend": model.blend}
+    if model.name == "srn":
+        attributes |= {"ratio": settings.ratio(config.geometry), "expansion": model.expansion}
+    return pick(GENERATORS, model.name, "model.name")(**attributes)
+
+
+def build_networks(config: settings.Config) -> Networks:
+    """Returns the modules that a resolved configuration names."""
+    return Networks(
+        generator=build_generator(config),
+        critics={
+            name: pick(CRITICS, name, "critic.names")(width=config.critic.width) for name in config.critic.names
+        },
+        vgg=vgg19.VGG19(layers=tuple(dict.fromkeys(config.loss.mrf_layers))),
+        adam=optimizer.build(config.adam),
+    )
+
+
+def init_state(key: Key[Array, ""], config: settings.Config, networks: Networks) -> TrainState:
+    """Returns the state at step 0; a pure function, for jit with output shardings or `jax.eval_shape`."""
+    image = jnp.zeros((1, *config.geometry.canvas, 3))
+    mask = jnp.ones((1, *config.geometry.canvas, 1))
+    key, generator_key, *critic_keys = jax.random.split(key, 2 + len(networks.critics))
+    params = networks.generator.init(generator_key, image, mask)["params"]
+    critics = {
+        name: critic.init(critic_key, image, mask)["params"]
+        for (name, critic), critic_key in zip(networks.critics.items(), critic_keys, strict=True)
+    }
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        updates=jnp.zeros((), jnp.int32),
+        key=key,
+        params=params,
+        average=params,
+        critics=critics,
+        adam_generator=networks.adam.init(params),
+        adam_critics=networks.adam.init(critics),
+    )
+
+
+def begin_phase(state: TrainState, networks: Networks) -> TrainState:
+    """Returns the state with optimizers as new: a phase takes over weights alone, as the release's second run does."""
+    return state.replace(
+        updates=jnp.zeros((), jnp.int32),
+        adam_generator=networks.adam.init(state.params),
+        adam_critics=networks.adam.init(state.critics),
+    )

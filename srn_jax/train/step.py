@@ -1,0 +1,206 @@
+"""One training step: critic updates, each on a batch of its own, then the generator's, as one pure function.
+
+Pre-training is no mode: it is the same step with no critic updates and without the terms whose weight is 0.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jaxtyping import Array, Float, Key
+
+from srn_jax import geometry
+from srn_jax.config import Config, Loss, Phase
+from srn_jax.losses import adversarial, mrf, spatial
+from srn_jax.models import vgg19
+from srn_jax.tables import pick
+from srn_jax.train.optimizer import learning_rate
+from srn_jax.train.state import Networks, TrainState
+
+Metrics = dict[str, Array]
+
+
+@struct.dataclass
+class Batch:
+    """Photographs and all that is drawn for them."""
+
+    image: Float[Array, "b h w 3"]  # the truth, in [-1, 1]
+    mask: Float[Array, "#b h w 1"]  # 1 = to be synthesized; one for all images, or one each
+    alpha: Float[Array, " b"]  # where between truth and completed image the penalty looks, in [0, 1]
+    key: Key[Array, ""]  # for losses that sample
+
+
+@dataclass(frozen=True)
+class Step:
+    """The updates of one phase.
+
+    Attributes:
+      first_step: the phase's first step, from which its learning rate counts.
+      critic_updates: before each generator update; 0 in pre-training.
+      axis_name: the mapped axis that batches are split over; None outside of a map.
+    """
+
+    config: Config
+    networks: Networks
+    phase: Phase
+    loss: Loss
+    first_step: int
+    critic_updates: int
+    axis_name: str | None = None
+
+    @property
+    def batches(self) -> int:
+        """How many batches one step takes."""
+        return self.critic_updates + 1
+
+    def __call__(self, state: TrainState, images: Float[Array, "k b h w 3"], vgg: dict) -> tuple[TrainState, Metrics]:
+        """Returns the next state and the step's metrics; `images` holds `self.batches` batches, the last the generator's.
+
+        A step's randomness depends on the run's key, the step and an image's place in the global batch alone: not on
+        the number of devices.
+        """
+        keys = jax.random.split(jax.random.fold_in(state.key, state.step), self.batches)
+        metrics: Metrics = {}
+        if self.critic_updates:
+
+            def update(state, inputs):
+                return self.critic_update(state, self.draw(*inputs))
+
+            state, critic_metrics = jax.lax.scan(update, state, (keys[:-1], images[:-1]))
+            metrics |= jax.tree.map(lambda values: values.mean(axis=0), critic_metrics)
+        state, generator_metrics = self.generator_update(state, self.draw(keys[-1], images[-1]), vgg)
+        return state.replace(step=state.step + 1), metrics | generator_metrics
+
+    def draw(self, key: Key[Array, ""], image: Float[Array, "b h w 3"]) -> Batch:
+        """Returns the batch with its masks and interpolation factors drawn."""
+        window = self.config.geometry
+        mask_key, alpha_key, loss_key = jax.random.split(key, 3)
+        place = jnp.arange(image.shape[0])
+        if self.axis_name is not None:
+            place = place + jax.lax.axis_index(self.axis_name) * image.shape[0]
+        fold_in = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
+        mask_keys = mask_key[None] if window.masks_per_batch == "one" else fold_in(mask_key, place)
+        offset = geometry.draw_offsets(window.margins, mask_keys, window.canvas, window.known)
+        return Batch(
+            image=image,
+            mask=geometry.unknown_mask(offset, window.canvas, window.known),
+            alpha=jax.vmap(jax.random.uniform)(fold_in(alpha_key, place)),
+            key=loss_key,
+        )
+
+    def critic_update(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        """Returns the state after one update of all critics; the generator's part is untouched."""
+        prediction, _ = self.networks.generator.apply({"params": state.params}, batch.image, batch.mask)
+        completed = geometry.complete(prediction, batch.image, batch.mask)
+        mixed = adversarial.interpolate(batch.image, completed, batch.alpha)
+        weights = pick(spatial.SPATIAL_WEIGHTS, self.loss.spatial, "loss.spatial")(batch.mask)
+        penalty_mask = pick(adversarial.PENALTY_MASKS, self.loss.penalty_mask, "loss.penalty_mask")
+
+        def objective(params):
+            wasserstein, penalty = jnp.zeros(()), jnp.zeros(())
+            for name, critic in self.networks.critics.items():
+
+                def score(images, critic=critic, name=name):
+                    return critic.apply({"params": params[name]}, images, batch.mask)
+
+                wasserstein += adversarial.critic_loss(score(batch.image), score(completed))
+                mask = penalty_mask(name, batch.mask, weights)
+                penalty += adversarial.gradient_penalty(score, mixed, mask)
+            loss = wasserstein + self.loss.lambda_gp * penalty
+            return loss, {"critic": loss, "wasserstein": -wasserstein, "penalty": penalty}
+
+        gradient, metrics = self._gradient(objective, state.critics)
+        direction, adam = self.networks.adam.update(
+            gradient, state.adam_critics, state.critics, updates_done=state.updates
+        )
+        critics = self._descend(state, state.critics, direction)
+        return state.replace(critics=critics, adam_critics=adam, updates=state.updates + 1), metrics
+
+    def generator_update(self, state: TrainState, batch: Batch, vgg: dict) -> tuple[TrainState, Metrics]:
+        """Returns the state after one update of the generator and its average; the critics' part is untouched.
+
+        `vgg` holds VGG-19's parameters; {} where ID-MRF has no weight.
+        """
+
+        def objective(params):
+            prediction, _ = self.networks.generator.apply({"params": params}, batch.image, batch.mask)
+            terms = self.generator_terms(prediction, batch, state.critics, vgg)
+            total = sum((weight * term for weight, term in terms.values()), jnp.zeros(()))
+            return total, {"total": total} | {name: term for name, (_, term) in terms.items()}
+
+        gradient, metrics = self._gradient(objective, state.params)
+        direction, adam = self.networks.adam.update(
+            gradient, state.adam_generator, state.params, updates_done=state.updates
+        )
+        params = self._descend(state, state.params, direction)
+        # A young average follows faster, so that it is no mixture with the initial weights.
+        decay = jnp.minimum(self.config.run.average, (1.0 + state.step) / (10.0 + state.step))
+        average = optax.incremental_update(params, state.average, 1.0 - decay)
+        metrics["learning_rate"] = self._learning_rate(state)
+        return (
+            state.replace(params=params, average=average, adam_generator=adam, updates=state.updates + 1),
+            metrics,
+        )
+
+    def generator_terms(
+        self, prediction: Float[Array, "b h w 3"], batch: Batch, critics: dict, vgg: dict
+    ) -> dict[str, tuple[float, Array]]:
+        """Returns {name: (weight, loss)} of the terms whose weight is not 0."""
+        loss, image, mask = self.loss, batch.image, batch.mask
+        completed = geometry.complete(prediction, image, mask)
+        terms: dict[str, tuple[float, Array]] = {}
+        if loss.lambda_s:
+            weights = pick(spatial.SPATIAL_WEIGHTS, loss.spatial, "loss.spatial")(mask)
+            terms["reconstruction"] = loss.lambda_s, spatial.reconstruction_loss(prediction, image, weights)
+        if loss.lambda_ae:
+            terms["autoencoding"] = loss.lambda_ae, spatial.autoencoding_loss(prediction, image, mask)
+        if loss.lambda_mrf:
+            terms["id_mrf"] = loss.lambda_mrf, self._id_mrf(prediction, batch, vgg)
+        if loss.lambda_adv:
+            scores = [
+                critic.apply({"params": critics[name]}, completed, mask)
+                for name, critic in self.networks.critics.items()
+            ]
+            combine = pick(adversarial.COMBINATIONS, loss.combine, "loss.combine")
+            terms["adversarial"] = loss.lambda_adv, combine([adversarial.generator_loss(fake) for fake in scores])
+        return terms
+
+    def _id_mrf(self, prediction: Float[Array, "b h w 3"], batch: Batch, vgg: dict) -> Float[Array, ""]:
+        preprocess = pick(vgg19.PREPROCESSING, self.loss.vgg_input, "loss.vgg_input")
+        id_mrf = pick(mrf.ID_MRF, self.loss.mrf, "loss.mrf")
+        generated = self.networks.vgg.apply({"params": vgg}, preprocess(prediction))
+        truth = self.networks.vgg.apply({"params": vgg}, preprocess(batch.image))
+        total = jnp.zeros(())
+        for number, layer in enumerate(self.loss.mrf_layers):
+            key = jax.random.fold_in(batch.key, number)
+            total += id_mrf(generated[layer], truth[layer], key=key, axis_name=self.axis_name)
+        return total
+
+    def _gradient(self, objective, params) -> tuple[dict, Metrics]:
+        """Returns the gradient and metrics of a mean over the batch, over all devices."""
+        if self.axis_name is None:
+            return jax.grad(objective, has_aux=True)(params)
+        # Without this, shard_map sums the gradient over devices by itself, and the mean comes out n times too large.
+        params = jax.lax.pcast(params, self.axis_name, to="varying")
+        return jax.lax.pmean(jax.grad(objective, has_aux=True)(params), self.axis_name)
+
+    def _descend(self, state: TrainState, params, direction):
+        rate = self._learning_rate(state)
+        return jax.tree.map(lambda p, d: p - rate * d, params, direction)
+
+    def _learning_rate(self, state: TrainState) -> Float[Array, ""]:
+        return learning_rate(self.phase, state.step - self.first_step)
+
+
+def build_steps(config: Config, networks: Networks, axis_name: str | None = None) -> list[Step]:
+    """Returns the phases of a run in order: reconstruction alone, then all losses; phases of no steps are left out."""
+    alone = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_adv=0.0)
+    reconstruction = Step(config, networks, config.reconstruction, alone, 0, 0, axis_name)
+    critic_updates = config.critic.updates if config.loss.lambda_adv and config.critic.names else 0
+    adversarial_phase = Step(
+        config, networks, config.adversarial, config.loss, config.reconstruction.steps, critic_updates, axis_name
+    )
+    return [step for step in (reconstruction, adversarial_phase) if step.phase.steps]
