@@ -40,11 +40,12 @@ def known_offset(mask: Float[Array, "b h w 1"]) -> Int[Array, "b 2"]:
 def crop(image: Float[Array, "b h w c"], offset: Int[Array, "#b 2"], size: Size) -> Float[Array, "b kh kw c"]:
     """Returns the `size`-sized windows of `image` whose top left corners are `offset` (one for all, or one each)."""
     if offset.shape[0] == 1:  # one window for the whole batch: a plain slice, cheaper than a gather
-        start = (0, offset[0, 0], offset[0, 1], 0)
-        return jax.lax.dynamic_slice(image, start, (image.shape[0], *size, image.shape[3]))
+        image = jax.lax.dynamic_slice_in_dim(image, offset[0, 0], size[0], axis=1)
+        return jax.lax.dynamic_slice_in_dim(image, offset[0, 1], size[1], axis=2)
 
     def crop_one(image, offset):
-        return jax.lax.dynamic_slice(image, (offset[0], offset[1], 0), (*size, image.shape[2]))
+        image = jax.lax.dynamic_slice_in_dim(image, offset[0], size[0], axis=0)
+        return jax.lax.dynamic_slice_in_dim(image, offset[1], size[1], axis=1)
 
     return jax.vmap(crop_one)(image, offset)
 

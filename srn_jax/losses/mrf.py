@@ -31,7 +31,11 @@ def id_mrf(
     Features of length zero count as unlike everything. Memory is quadratic in h w, one image at a time.
     """
     del key, axis_name
-    return jnp.mean(_map_batch(_id_mrf_one, generated, truth))
+
+    def flat(features: Array) -> Array:
+        return features.astype(jnp.float32).reshape(features.shape[0], -1, features.shape[-1])
+
+    return jnp.mean(_map_batch(_id_mrf_one, flat(generated), flat(truth)))
 
 
 def _id_mrf_one(generated: Float[Array, "n c"], truth: Float[Array, "m c"]) -> Float[Array, ""]:
@@ -90,15 +94,16 @@ def id_mrf_release(
     """
     if positions is None and key is not None and generated.shape[1] * generated.shape[2] > MAX_RELEASE_POSITIONS:
         positions = jax.random.permutation(key, generated.shape[1] * generated.shape[2])[:MAX_RELEASE_POSITIONS]
-    center = generated.astype(jnp.float32).mean((0, 1, 2), keepdims=True)
-    if axis_name is not None:
-        center = jax.lax.pmean(center, axis_name)
 
     def select(features: Array) -> Array:
-        flat = (features.astype(jnp.float32) - center).reshape(features.shape[0], -1, 1, features.shape[-1])
+        flat = features.astype(jnp.float32).reshape(features.shape[0], -1, features.shape[-1])
         return flat if positions is None else flat[:, positions]
 
-    return jnp.mean(_map_batch(_id_mrf_release_one, select(generated), select(truth)))
+    generated, truth = select(generated), select(truth)
+    center = generated.mean((0, 1), keepdims=True)
+    if axis_name is not None:
+        center = jax.lax.pmean(center, axis_name)
+    return jnp.mean(_map_batch(_id_mrf_release_one, generated - center, truth - center))
 
 
 def _id_mrf_release_one(generated: Float[Array, "n c"], truth: Float[Array, "n c"]) -> Float[Array, ""]:
@@ -117,14 +122,10 @@ def _normalize(features: Float[Array, "n c"]) -> Float[Array, "n c"]:
 
 
 def _map_batch(
-    loss: Callable[[Array, Array], Array], generated: Float[Array, "b h w c"], truth: Float[Array, "b h w c"]
+    loss: Callable[[Array, Array], Array], generated: Float[Array, "b n c"], truth: Float[Array, "b m c"]
 ) -> Float[Array, " b"]:
-    """Returns `loss` of each image's [h w, c] features, one image in memory at a time, forward and backward."""
-
-    def flat(x: Array) -> Array:
-        return x.astype(jnp.float32).reshape(x.shape[0], -1, x.shape[-1])
-
-    return jax.lax.map(lambda pair: jax.checkpoint(loss)(*pair), (flat(generated), flat(truth)))
+    """Returns the loss of each image's features, one image's similarities in memory at a time, also backward."""
+    return jax.lax.map(lambda pair: jax.checkpoint(loss)(*pair), (generated, truth))
 
 
 ID_MRF: dict[str, Callable[..., Array]] = {"paper": id_mrf, "release": id_mrf_release}
