@@ -1,0 +1,8 @@
+"""Image extrapolation in JAX: the Semantic Regeneration Network (Wang, Tao, Shen, Jia, CVPR 2019)."""
+
+from srn_jax.errors import InputError
+from srn_jax.generator import Generator, load_generator
+from srn_jax.infer import extrapolate
+from srn_jax.models.srn import SRN, SRNHR
+
+__all__ = ["SRN", "SRNHR", "Generator", "InputError", "extrapolate", "load_generator"]

@@ -8,6 +8,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from srn_jax.errors import InputError
 from srn_jax.tables import pick
 
 # The default of a setting in which paper and release differ: `resolve` fills it in from NUMERICS.
@@ -26,6 +27,8 @@ class Geometry:
 
 @dataclass(kw_only=True, slots=True)
 class Model:
+    """The generator."""
+
     name: str = "srn"  # a name in models.srn.GENERATORS
     width: int = 64
     expansion: str = AS_NUMERICS  # a name in models.expansion.EXPANSIONS
@@ -35,6 +38,8 @@ class Model:
 
 @dataclass(kw_only=True, slots=True)
 class Loss:
+    """What is minimized: names of variants, and weights with the paper's letters."""
+
     spatial: str = AS_NUMERICS  # a name in losses.spatial.SPATIAL_WEIGHTS
     lambda_s: float = AS_NUMERICS
     lambda_ae: float = AS_NUMERICS  # auto-encoding of the known region, the release's addition
@@ -51,6 +56,8 @@ class Loss:
 
 @dataclass(kw_only=True, slots=True)
 class Critic:
+    """The critics of the adversarial phase."""
+
     names: tuple[str, ...] = ("global", "context")  # names in models.critics.CRITICS
     width: int = 64
     updates: int = 5  # critic updates per generator update, each on a batch of its own
@@ -68,6 +75,8 @@ class Phase:
 
 @dataclass(kw_only=True, slots=True)
 class Adam:
+    """The optimizer of generator and critics."""
+
     form: str = AS_NUMERICS  # a name in train.optimizer.ADAM
     beta1: float = 0.5
     beta2: float = 0.9
@@ -76,9 +85,13 @@ class Adam:
 
 @dataclass(kw_only=True, slots=True)
 class Data:
+    """Photographs, and how they are cut to the canvas."""
+
     source: str = "folder"  # a name in data.sources.SOURCES
     path: str = ""  # the folder of training pictures, for sources that read one
-    held_out_path: str = ""  # a folder of held-out pictures; else the last `held_out` of `path`, in order of their names
+    held_out_path: str = (
+        ""  # a folder of held-out pictures; else the last `held_out` of `path`, in order of their names
+    )
     held_out: int = 64
     batch: int = 16  # over all devices
     scale: tuple[float, float] = (1.0, 1.0)  # a training crop's size, drawn from this range; 1 = the largest that fits
@@ -92,6 +105,8 @@ class Data:
 
 @dataclass(kw_only=True, slots=True)
 class Run:
+    """The run itself: seed, averaging, and what is logged and saved how often."""
+
     seed: int = 0
     average: float = 0.999  # decay of the generator's moving average, the one that is evaluated and shipped; 0 = none
     log_every_steps: int = 50
@@ -105,6 +120,8 @@ class Run:
 
 @dataclass(kw_only=True, slots=True)
 class Config:
+    """One experiment."""
+
     numerics: str = "paper"  # or "release": which of the two the AS_NUMERICS settings follow
     geometry: Geometry = field(default_factory=Geometry)
     model: Model = field(default_factory=Model)
@@ -152,7 +169,7 @@ def resolve(config: Config) -> Config:
     """Returns a checked copy of `config` whose AS_NUMERICS settings are filled in.
 
     Raises:
-      ValueError: numbers that do not fit together, with the value seen and what would fit.
+      InputError: numbers that do not fit together, with the value seen and what would fit.
     """
     config = copy.deepcopy(config)
     for name, value in pick(NUMERICS, config.numerics, "numerics").items():
@@ -169,15 +186,15 @@ def ratio(geometry: Geometry) -> tuple[int, int]:
 
 
 def check(config: Config) -> None:
-    """Raises ValueError, one line, where numbers do not fit together; names are checked where they are looked up."""
+    """Raises InputError, one line, where numbers do not fit together; names are checked where they are looked up."""
     known, canvas = config.geometry.known, config.geometry.canvas
     for name, size in (("known", known), ("canvas", canvas)):
         if len(size) != 2 or any(not isinstance(side, int) or side <= 0 or side % 4 for side in size):
-            raise ValueError(f"geometry.{name} is {size}; it takes two multiples of 4, (height, width)")
+            raise InputError(f"geometry.{name} is {size}; it takes two multiples of 4, (height, width)")
     if known[0] > canvas[0] or known[1] > canvas[1] or known == canvas:
-        raise ValueError(f"geometry.known {known} must be smaller than geometry.canvas {canvas}")
+        raise InputError(f"geometry.known {known} must be smaller than geometry.canvas {canvas}")
     if config.model.name == "srn" and (canvas[0] % known[0] or canvas[1] % known[1]):
-        raise ValueError(
+        raise InputError(
             f"geometry.canvas {canvas} is no whole multiple of geometry.known {known}: SRN enlarges each side by a "
             f"whole number, so {tuple(k * max(1, round(c / k)) for k, c in zip(known, canvas, strict=True))} would do"
         )
@@ -196,7 +213,9 @@ def check(config: Config) -> None:
     low, high = config.data.scale
     _require(0.0 < low <= high <= 1.0, config, "data.scale", "(low, high) with 0 < low <= high <= 1")
     scales = config.data.held_out_scales
-    _require(len(scales) > 0 and all(0.0 < s <= 1.0 for s in scales), config, "data.held_out_scales", "numbers in (0, 1]")
+    _require(
+        len(scales) > 0 and all(0.0 < s <= 1.0 for s in scales), config, "data.held_out_scales", "numbers in (0, 1]"
+    )
     for name in ("lambda_s", "lambda_ae", "lambda_mrf", "lambda_adv", "lambda_gp"):
         _require(getattr(config.loss, name) >= 0.0, config, f"loss.{name}", "at least 0")
     for name in ("reconstruction", "adversarial"):
@@ -214,4 +233,4 @@ def check(config: Config) -> None:
 def _require(holds: bool, config: Config, name: str, wanted: str) -> None:
     if not holds:
         section, setting = name.split(".")
-        raise ValueError(f"{name} is {getattr(getattr(config, section), setting)!r}; it takes {wanted}")
+        raise InputError(f"{name} is {getattr(getattr(config, section), setting)!r}; it takes {wanted}")

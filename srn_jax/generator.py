@@ -1,33 +1,118 @@
-"""A trained generator: parameters that know their own architecture, and loading them from a checkpoint."""
+"""A trained generator: parameters that know their own architecture, saved in and loaded from checkpoints."""
 
-import json
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 from flax import struct
 
+from srn_jax.errors import InputError
 from srn_jax.geometry import Size
 from srn_jax.models.srn import GENERATORS
 from srn_jax.tables import pick
 
-ARCHITECTURE = "architecture"  # names of the two items of a checkpoint that inference needs
+# A checkpoint is a folder of items; inference needs these two of them.
 PARAMETERS = "generator"
+ARCHITECTURE = "architecture"
 
 
-@struct.dataclass
-class Generator:
+class Generator(struct.PyTreeNode):
     """A pytree of a generator's parameters; what they belong to is static and travels along.
 
     Attributes:
       params: the module's parameter tree.
       model: the Linen module, `SRN(...)` or `SRNHR(...)`.
-      known, canvas: the (height, width) that it was trained at.
+      known, canvas: the (height, width) in pixels that it was trained at.
       margins: how the known window lay on the canvas at training, a name in `geometry.MARGINS`.
     """
 
     params: Any
     model: nn.Module = struct.field(pytree_node=False)
-    known: Size = struct.field(pytree_node=False, default=(128, 128))
-    canvas: Size = struct.field(pytree_node=False, default=(256, 256))
-    margins: str = struct.field(pytree_node=False, default="center")
+    known: Size = struct.field(pytree_node=False)
+    canvas: Size = struct.field(pytree_node=False)
+    margins: str = struct.field(pytree_node=False)
+
+
+def architecture(generator: Generator) -> dict[str, Any]:
+    """Returns all of `generator` but its parameters, as JSON can hold it; `from_architecture` is its inverse."""
+    name = next(name for name, module in GENERATORS.items() if type(generator.model) is module)
+    fields = {
+        field.name: getattr(generator.model, field.name)
+        for field in dataclasses.fields(generator.model)
+        if field.name not in ("parent", "name")
+    }
+    return {
+        "model": {"name": name, **fields},
+        "known": list(generator.known),
+        "canvas": list(generator.canvas),
+        "margins": generator.margins,
+    }
+
+
+def from_architecture(description: dict[str, Any]) -> Generator:
+    """Returns the generator that `architecture` described, with the shapes of its parameters in their place."""
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in description["model"].items()
+    }
+    model = pick(GENERATORS, fields.pop("name"), "the checkpoint's model")(**fields)
+    canvas = tuple(description["canvas"])
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *canvas, 3)), jnp.ones((1, *canvas, 1)))
+    return Generator(shapes["params"], model, tuple(description["known"]), canvas, description["margins"])
+
+
+def load_generator(path: str | Path) -> Generator:
+    """Returns the generator of a run's newest checkpoint, or of one checkpoint.
+
+    Args:
+      path: a run's workdir, its `checkpoints` folder, or one checkpoint in it.
+
+    Raises:
+      InputError: the folder is missing, is no checkpoint, or lacks files.
+    """
+    import orbax.checkpoint as ocp  # here, since a second of import is spent only where a checkpoint is read
+
+    folder = find_checkpoint(Path(path).expanduser().absolute())
+    missing = [item for item in (PARAMETERS, ARCHITECTURE) if not (folder / item).is_dir()]
+    if missing:
+        raise InputError(f"checkpoint {folder} is incomplete: it lacks {' and '.join(missing)}")
+    checkpointer = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
+    try:
+        description = checkpointer.restore(folder, ocp.args.Composite(**{ARCHITECTURE: ocp.args.JsonRestore()}))
+        described = from_architecture(description[ARCHITECTURE])
+        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        shapes = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding), described.params)
+        restored = checkpointer.restore(folder, ocp.args.Composite(**{PARAMETERS: ocp.args.StandardRestore(shapes)}))
+    except InputError:
+        raise
+    except Exception as error:  # orbax and tensorstore raise whatever the missing or broken file provokes
+        raise InputError(
+            f"checkpoint {folder} cannot be read, files are missing or damaged: {root_cause(error)}"
+        ) from error
+    finally:
+        checkpointer.close()
+    return described.replace(params=restored[PARAMETERS])
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Returns the checkpoint that `path` is, or the newest one in it; raises InputError where there is none."""
+    if not path.is_dir():
+        raise InputError(f"no checkpoint at {path}: there is no such folder")
+    if (path / PARAMETERS).exists() or (path / ARCHITECTURE).exists():
+        return path
+    for folder in (path / "checkpoints", path):
+        if folder.is_dir():
+            steps = [child for child in folder.iterdir() if child.is_dir() and child.name.isdecimal()]
+            if steps:
+                return max(steps, key=lambda child: int(child.name))
+    raise InputError(f"{path} is no checkpoint, and no workdir of a run: it holds no checkpoints/STEP")
+
+
+def root_cause(error: BaseException) -> str:
+    """Returns the first line of the innermost exception, for libraries that wrap what happened in several others."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

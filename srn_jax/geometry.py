@@ -84,9 +84,7 @@ MARGINS: dict[str, Callable[[Key[Array, ""], Int[Array, " 2"]], Int[Array, " 2"]
 }
 
 
-def draw_offsets(
-    margins: str, keys: Key[Array, " b"], canvas: Size, known: Size
-) -> Int[Array, "b 2"]:
+def draw_offsets(margins: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Int[Array, "b 2"]:
     """Returns one offset for each key, placed as `margins`, a name in `MARGINS`, says."""
     place = pick(MARGINS, margins, "geometry.margins")
     slack = jnp.array([canvas[0] - known[0], canvas[1] - known[1]])

@@ -4,6 +4,7 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def parameters(weights: dict[str, np.ndarray]) -> dict:
     return tree
 
 
-def at(tree: dict, variable: str):
+def at(tree: Any, variable: str) -> Any:
     """Returns the leaf of {"generator": ..., "global": ..., "context": ...} that a variable of the release names."""
     for part in our_path(variable):
         tree = tree[part]

@@ -8,6 +8,7 @@ import pytest
 from srn_jax import geometry, ops
 from srn_jax.losses import adversarial, spatial
 from srn_jax.models.critics import ContextCritic, GlobalCritic
+from srn_jax.models.layers import apply
 from srn_jax.models.srn import SRN, SRNHR
 from tests import golden_cases
 from tests.golden_cases import subsample
@@ -70,12 +71,12 @@ def test_network_equals_release(name):
         assert_close(case, "fen_out@3", inner["fen"]["__call__"][0])
         assert_close(case, "preclip@3", inner["cpn"]["__call__"][0])
         assert_close(case, "cn_in", jax.nn.elu(inner["cpn"]["allconv11"]["__call__"][0])[..., ::3])
-        small_mask = ops.resize_nearest(mask, case["cn_in"].shape[1:3])
+        small_mask = ops.resize_nearest(mask, (case["cn_in"].shape[1], case["cn_in"].shape[2]))
         normalized = ops.NORMALIZATIONS["release"](jnp.asarray(case["cn_in"]), small_mask, 0.5)
         assert_close(case, "cn_out", normalized)
     # test.py's bytes, which it truncates and reverses to RGB.
     rounded = release_scale(np.round(case["image"]))
-    prediction, _ = model.apply({"params": params}, jnp.asarray(rounded), mask)
+    prediction, _ = apply(model, params, jnp.asarray(rounded), mask)
     completed = np.asarray(geometry.complete(prediction, jnp.asarray(rounded), mask))
     levels = np.clip((completed + np.float32(1)) * np.float32(127.5), 0, 255).astype(np.uint8)[..., ::-1]
     difference = np.abs(levels.astype(int) - case["out_uint8_rev"].astype(int))
@@ -109,7 +110,7 @@ def test_context_normalization_equals_release(number):
     case = golden_cases.load("c6_cn_downsampling")
     x, mask, cotangent = (jnp.asarray(case[f"cn{number}_{part}"], jnp.float32) for part in ("x", "mask", "cotangent"))
     blend = float(case[f"cn{number}_alpha"])
-    small = ops.resize_nearest(mask, x.shape[1:3])
+    small = ops.resize_nearest(mask, (x.shape[1], x.shape[2]))
     y, backward = jax.vjp(lambda x: ops.context_normalization_release(x, small, blend), x)
     assert_close(case, f"cn{number}_y", y)
     assert_close(case, f"cn{number}_grad_x", backward(cotangent)[0])
@@ -133,7 +134,7 @@ def test_critics_and_penalties_equal_release():
     for name, theirs, critic in (("global", "global", GlobalCritic(8)), ("context", "local", ContextCritic(8))):
 
         def score(images, critic=critic, name=name):
-            return critic.apply({"params": params[name]}, images, mask)
+            return apply(critic, params[name], images, mask)
 
         real, fake = score(pos), score(neg)
         expected = case[f"pos_neg_{theirs}"].reshape(-1)

@@ -12,6 +12,7 @@ from srn_jax import config as settings
 from srn_jax import geometry
 from srn_jax.losses import mrf
 from srn_jax.models import vgg19
+from srn_jax.models.layers import apply
 from srn_jax.train.state import TrainState, build_networks
 from srn_jax.train.step import Batch, Step, build_steps
 from tests import golden_cases, vgg_recipe
@@ -53,7 +54,7 @@ def test_id_mrf_on_images_equals_release(weights, seed, widths):
     model = vgg19.VGG19(layers=layers if weights == "tiny" else layers[1:3], widths=widths)
 
     def features(image):
-        return model.apply({"params": params}, vgg19.preprocess_release(image))
+        return apply(model, params, vgg19.preprocess_release(image))
 
     def loss_of(image):
         ours, theirs = features(image), features(target)
@@ -193,7 +194,7 @@ def test_losses_and_gradients_equal_release(name):
     case, step = setup.case, setup.step
 
     def generator_objective(params):
-        prediction, _ = step.networks.generator.apply({"params": params}, setup.batch.image, setup.batch.mask)
+        prediction, _ = apply(step.networks.generator, params, setup.batch.image, setup.batch.mask)
         terms = step.generator_terms(prediction, setup.batch, setup.state.critics, setup.vgg)
         return sum(weight * term for weight, term in terms.values()), (terms, prediction)
 

@@ -20,9 +20,11 @@ def id_mrf(
 ) -> Float[Array, ""]:
     """Returns the ID-MRF loss between two feature maps, averaged over the batch (paper, section 3.2.2).
 
-    With v over generated and s, r over true positions, mu the cosine similarity, and rho_s the true positions without s:
-    RS(v, s) = exp(mu(v, s) / (max_{r in rho_s} mu(v, r) + eps) / h), RS_bar(v, s) = RS(v, s) / sum_{r in rho_s} RS(v, r),
-    loss = -log(mean_s max_v RS_bar(v, s)). Everything stays in logarithms: RS alone overflows float32.
+    With v over generated and s, r over true positions, mu the cosine similarity, rho_s the true positions without s:
+        RS(v, s) = exp(mu(v, s) / (max_{r in rho_s} mu(v, r) + eps) / h),
+        RS_bar(v, s) = RS(v, s) / sum_{r in rho_s} RS(v, r),
+        loss = -log(mean_s max_v RS_bar(v, s)).
+    Everything stays in logarithms: RS alone overflows float32.
 
     Args:
       generated, truth: features of at least 2 positions, not negative (after a ReLU), any scale.
@@ -39,9 +41,7 @@ def id_mrf(
 
 
 def _id_mrf_one(generated: Float[Array, "n c"], truth: Float[Array, "m c"]) -> Float[Array, ""]:
-    similarity = jnp.einsum(
-        "vc,sc->vs", _normalize(generated), _normalize(truth), precision=jax.lax.Precision.HIGHEST
-    )
+    similarity = jnp.einsum("vc,sc->vs", _normalize(generated), _normalize(truth), precision=jax.lax.Precision.HIGHEST)
     best, runner_up = _largest_two(similarity)
     is_best = jnp.arange(similarity.shape[1])[None, :] == jnp.argmax(similarity, axis=1)[:, None]
     # The maximum over the true positions without s is the best one, unless s is the best one itself. Features after a

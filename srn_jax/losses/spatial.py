@@ -78,7 +78,7 @@ def reconstruction_loss(
 def autoencoding_loss(
     prediction: Float[Array, "b h w c"], truth: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"]
 ) -> Float[Array, ""]:
-    """Returns mean(|Y - Y_hat| (1 - M)) / mean(1 - M), the release's term on the known region; 0 if nothing is known."""
+    """Returns mean(|Y - Y_hat| (1 - M)) / mean(1 - M), the release's term; 0 where nothing is known."""
     known = jnp.broadcast_to(1.0 - mask, (truth.shape[0], *mask.shape[1:]))
     share = jnp.mean(known)
     error = jnp.mean(_absolute_error(prediction, truth) * known)

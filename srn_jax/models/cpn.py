@@ -44,7 +44,7 @@ class CPN(nn.Module):
         for layer, dilation in ((7, 2), (8, 4), (9, 8), (10, 16)):
             x = elu(conv(4 * n, dilation=dilation, name=f"xconv{layer}_atrous")(x))
         x = elu(conv(4 * n, name="allconv11")(x))
-        small_mask = ops.resize_nearest(mask, x.shape[1:3])
+        small_mask = ops.resize_nearest(mask, (x.shape[1], x.shape[2]))
         x = pick(ops.NORMALIZATIONS, self.normalization, "normalization")(x, small_mask, self.blend)
         x = elu(conv(4 * n, name="allconv12")(x))
         x = elu(UpsampleConv(2 * n, name="allconv13_upsample")(x))

@@ -1,5 +1,7 @@
 """The convolutions that every network here is built from."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 from jaxtyping import Array, Float
@@ -33,3 +35,8 @@ class UpsampleConv(nn.Module):
 def leaky_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """Returns max(x, 0.2 x), the critics' activation."""
     return jax.nn.leaky_relu(x, 0.2)
+
+
+def apply(module: nn.Module, params: Any, *arrays: Array) -> Any:
+    """Returns what `module` computes from `arrays` with the parameter tree `params`."""
+    return module.apply({"params": params}, *arrays)

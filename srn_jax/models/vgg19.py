@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from srn_jax.errors import InputError
+
 WIDTHS = (64, 128, 256, 512, 512)
 _CONVOLUTIONS = (2, 2, 4, 4, 4)
 LAYERS = tuple(f"conv{block}_{i}" for block, count in enumerate(_CONVOLUTIONS, start=1) for i in range(1, count + 1))
@@ -58,7 +60,7 @@ def needed_layers(layers: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the convolutions that computing `layers` takes, in order."""
     unknown = [layer for layer in layers if layer not in LAYERS]
     if unknown:
-        raise ValueError(f"VGG-19 has no layer {', '.join(unknown)}; its layers are {', '.join(LAYERS)}")
+        raise InputError(f"VGG-19 has no layer {', '.join(unknown)}; its layers are {', '.join(LAYERS)}")
     return LAYERS[: 1 + max(LAYERS.index(layer) for layer in layers)]
 
 
@@ -71,10 +73,10 @@ def load(path: str, layers: tuple[str, ...]) -> dict[str, dict[str, np.ndarray]]
       layers: the layers whose features are wanted.
 
     Raises:
-      ValueError: there is no such file, it is no .npz, or convolutions are missing or misshapen; names them.
+      InputError: there is no such file, it is no .npz, or convolutions are missing or misshapen; names them.
     """
     if not Path(path).is_file():
-        raise ValueError(
+        raise InputError(
             f"no VGG-19 weights at {path!r}: put an .npz with Keras' layer names there, or set loss.vgg to its path "
             "(or to 'random', which trains without an error but without the loss's meaning)"
         )
@@ -82,7 +84,7 @@ def load(path: str, layers: tuple[str, ...]) -> dict[str, dict[str, np.ndarray]]
         with np.load(path) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # np.load raises whatever the broken archive provokes
-        raise ValueError(f"{path!r} is no readable .npz file: {error}") from error
+        raise InputError(f"{path!r} is no readable .npz file: {error}") from error
     parameters, missing, channels = {}, [], 3
     for layer in needed_layers(layers):
         name = f"block{layer[4]}_conv{layer[6:]}"
@@ -92,10 +94,10 @@ def load(path: str, layers: tuple[str, ...]) -> dict[str, dict[str, np.ndarray]]
             continue
         expected = (3, 3, channels, WIDTHS[int(layer[4]) - 1])
         if kernel.shape != expected or bias.shape != expected[-1:]:
-            raise ValueError(f"{path!r}: {name}.kernel has shape {kernel.shape}, VGG-19's has {expected}")
+            raise InputError(f"{path!r}: {name}.kernel has shape {kernel.shape}, VGG-19's has {expected}")
         kernel = kernel[:, :, ::-1] if channels == 3 else kernel
         parameters[layer] = {"kernel": np.ascontiguousarray(kernel, np.float32), "bias": bias.astype(np.float32)}
         channels = expected[-1]
     if missing:
-        raise ValueError(f"{path!r} lacks {', '.join(missing)}, needed for {', '.join(layers)}")
+        raise InputError(f"{path!r} lacks {', '.join(missing)}, needed for {', '.join(layers)}")
     return parameters

@@ -13,6 +13,8 @@ from srn_jax.tables import pick
 
 
 class ReleaseAdamState(NamedTuple):
+    """First and second moments; the step count is the caller's."""
+
     mu: Any
     nu: Any
 
@@ -27,11 +29,11 @@ def _release_adam(adam: Adam) -> optax.GradientTransformationExtraArgs:
     def init(params):
         return ReleaseAdamState(jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params))
 
-    def update(updates, state, params=None, *, updates_done: Int[Array, ""], **extra):
-        del params, extra
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, ReleaseAdamState]:
+        del params
         mu = optax.update_moment(updates, state.mu, adam.beta1, 1)
         nu = optax.update_moment(updates, state.nu, adam.beta2, 2)
-        count = (updates_done + 1).astype(jnp.float32)
+        count = (extra["updates_done"] + 1).astype(jnp.float32)
         correction = jnp.sqrt(1.0 - adam.beta2**count) / (1.0 - adam.beta1**count)
         scaled = jax.tree.map(lambda m, v: correction * m / (jnp.sqrt(v) + adam.epsilon), mu, nu)
         return scaled, ReleaseAdamState(mu, nu)

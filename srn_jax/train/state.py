@@ -28,8 +28,7 @@ class Networks:
     adam: optax.GradientTransformationExtraArgs
 
 
-@struct.dataclass
-class TrainState:
+class TrainState(struct.PyTreeNode):
     """Everything that a run needs to go on, bit for bit."""
 
     step: Int[Array, ""]  # generator updates done, over all phases
@@ -55,9 +54,7 @@ def build_networks(config: settings.Config) -> Networks:
     """Returns the modules that a resolved configuration names."""
     return Networks(
         generator=build_generator(config),
-        critics={
-            name: pick(CRITICS, name, "critic.names")(width=config.critic.width) for name in config.critic.names
-        },
+        critics={name: pick(CRITICS, name, "critic.names")(width=config.critic.width) for name in config.critic.names},
         vgg=vgg19.VGG19(layers=tuple(dict.fromkeys(config.loss.mrf_layers))),
         adam=optimizer.build(config.adam),
     )

@@ -16,6 +16,7 @@ from srn_jax import geometry
 from srn_jax.config import Config, Loss, Phase
 from srn_jax.losses import adversarial, mrf, spatial
 from srn_jax.models import vgg19
+from srn_jax.models.layers import apply
 from srn_jax.tables import pick
 from srn_jax.train.optimizer import learning_rate
 from srn_jax.train.state import Networks, TrainState
@@ -23,8 +24,7 @@ from srn_jax.train.state import Networks, TrainState
 Metrics = dict[str, Array]
 
 
-@struct.dataclass
-class Batch:
+class Batch(struct.PyTreeNode):
     """Photographs and all that is drawn for them."""
 
     image: Float[Array, "b h w 3"]  # the truth, in [-1, 1]
@@ -57,7 +57,9 @@ class Step:
         return self.critic_updates + 1
 
     def __call__(self, state: TrainState, images: Float[Array, "k b h w 3"], vgg: dict) -> tuple[TrainState, Metrics]:
-        """Returns the next state and the step's metrics; `images` holds `self.batches` batches, the last the generator's.
+        """Returns the next state and the step's metrics.
+
+        `images` holds `self.batches` batches in [-1, 1], the last of them the generator's.
 
         A step's randomness depends on the run's key, the step and an image's place in the global batch alone: not on
         the number of devices.
@@ -93,7 +95,7 @@ class Step:
 
     def critic_update(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         """Returns the state after one update of all critics; the generator's part is untouched."""
-        prediction, _ = self.networks.generator.apply({"params": state.params}, batch.image, batch.mask)
+        prediction, _ = apply(self.networks.generator, state.params, batch.image, batch.mask)
         completed = geometry.complete(prediction, batch.image, batch.mask)
         mixed = adversarial.interpolate(batch.image, completed, batch.alpha)
         weights = pick(spatial.SPATIAL_WEIGHTS, self.loss.spatial, "loss.spatial")(batch.mask)
@@ -104,7 +106,7 @@ class Step:
             for name, critic in self.networks.critics.items():
 
                 def score(images, critic=critic, name=name):
-                    return critic.apply({"params": params[name]}, images, batch.mask)
+                    return apply(critic, params[name], images, batch.mask)
 
                 wasserstein += adversarial.critic_loss(score(batch.image), score(completed))
                 mask = penalty_mask(name, batch.mask, weights)
@@ -117,6 +119,7 @@ class Step:
             gradient, state.adam_critics, state.critics, updates_done=state.updates
         )
         critics = self._descend(state, state.critics, direction)
+        metrics["critic_gradient_norm"] = optax.global_norm(gradient)
         return state.replace(critics=critics, adam_critics=adam, updates=state.updates + 1), metrics
 
     def generator_update(self, state: TrainState, batch: Batch, vgg: dict) -> tuple[TrainState, Metrics]:
@@ -126,7 +129,7 @@ class Step:
         """
 
         def objective(params):
-            prediction, _ = self.networks.generator.apply({"params": params}, batch.image, batch.mask)
+            prediction, _ = apply(self.networks.generator, params, batch.image, batch.mask)
             terms = self.generator_terms(prediction, batch, state.critics, vgg)
             total = sum((weight * term for weight, term in terms.values()), jnp.zeros(()))
             return total, {"total": total} | {name: term for name, (_, term) in terms.items()}
@@ -139,6 +142,7 @@ class Step:
         # A young average follows faster, so that it is no mixture with the initial weights.
         decay = jnp.minimum(self.config.run.average, (1.0 + state.step) / (10.0 + state.step))
         average = optax.incremental_update(params, state.average, 1.0 - decay)
+        metrics["gradient_norm"] = optax.global_norm(gradient)  # not finite one step before the losses
         metrics["learning_rate"] = self._learning_rate(state)
         return (
             state.replace(params=params, average=average, adam_generator=adam, updates=state.updates + 1),
@@ -160,10 +164,7 @@ class Step:
         if loss.lambda_mrf:
             terms["id_mrf"] = loss.lambda_mrf, self._id_mrf(prediction, batch, vgg)
         if loss.lambda_adv:
-            scores = [
-                critic.apply({"params": critics[name]}, completed, mask)
-                for name, critic in self.networks.critics.items()
-            ]
+            scores = [apply(critic, critics[name], completed, mask) for name, critic in self.networks.critics.items()]
             combine = pick(adversarial.COMBINATIONS, loss.combine, "loss.combine")
             terms["adversarial"] = loss.lambda_adv, combine([adversarial.generator_loss(fake) for fake in scores])
         return terms
@@ -171,8 +172,8 @@ class Step:
     def _id_mrf(self, prediction: Float[Array, "b h w 3"], batch: Batch, vgg: dict) -> Float[Array, ""]:
         preprocess = pick(vgg19.PREPROCESSING, self.loss.vgg_input, "loss.vgg_input")
         id_mrf = pick(mrf.ID_MRF, self.loss.mrf, "loss.mrf")
-        generated = self.networks.vgg.apply({"params": vgg}, preprocess(prediction))
-        truth = self.networks.vgg.apply({"params": vgg}, preprocess(batch.image))
+        generated = apply(self.networks.vgg, vgg, preprocess(prediction))
+        truth = apply(self.networks.vgg, vgg, preprocess(batch.image))
         total = jnp.zeros(())
         for number, layer in enumerate(self.loss.mrf_layers):
             key = jax.random.fold_in(batch.key, number)

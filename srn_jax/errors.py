@@ -1,0 +1,14 @@
+"""The one exception that a user's own input raises: programs print its line and end, callers catch a ValueError."""
+
+import sys
+from typing import NoReturn
+
+
+class InputError(ValueError):
+    """What the user gave does not fit; the message is one line: what was wrong, the value seen, what would be right."""
+
+
+def fail(error: Exception) -> NoReturn:
+    """Prints `error` as one line and ends the program with status 2."""
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,5 @@
+"""Extrapolating pictures with a trained generator."""
+
+from srn_jax.infer.extrapolate import extrapolate
+
+__all__ = ["extrapolate"]

@@ -1,0 +1,102 @@
+"""What `extrapolate` accepts: every check of user arrays, each with the line that says what would be right."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+
+from srn_jax.errors import InputError
+from srn_jax.geometry import Size
+
+
+def check_image(img: Any) -> np.ndarray:
+    """Returns `img` as an array [h, w, 3] or [N, h, w, 3] of uint8 or float."""
+    array = np.asarray(img)
+    if array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
+        raise InputError(f"img has shape {array.shape}; it takes [h, w, 3] or [N, h, w, 3], RGB")
+    if array.dtype != np.uint8 and not jnp.issubdtype(array.dtype, jnp.floating):
+        raise InputError(f"img has dtype {array.dtype}; it takes uint8, or float in [0, 1]")
+    return array
+
+
+def check_known_values(known: np.ndarray) -> None:
+    """Raises InputError where known pixels, uint8 or float, are not finite or not in range."""
+    if known.dtype == np.uint8:
+        return
+    values = known.astype(np.float32)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise InputError(f"img holds {int(bad.sum())} known values that are NaN or infinite")
+    if values.min() < 0.0 or values.max() > 1.0:
+        raise InputError(
+            f"img is float in [{values.min():g}, {values.max():g}]; floats are taken in [0, 1], and 0..255 as uint8"
+        )
+
+
+def check_mask(mask: Any) -> np.ndarray:
+    """Returns `mask` as bool [H, W] or [N, H, W], True = to be synthesized."""
+    array = np.asarray(mask)
+    if array.ndim in (3, 4) and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        raise InputError(
+            f"mask has shape {np.shape(mask)}; it takes [H, W] or [N, H, W], with or without a last axis of 1"
+        )
+    if array.dtype == bool:
+        return array
+    values = np.unique(np.asarray(array, np.float32))
+    if not np.isin(values, (0.0, 1.0)).all():
+        other = values[~np.isin(values, (0.0, 1.0))][0]
+        raise InputError(f"mask holds {other:g}; it takes bool, or 0 (known) and 1 (to be synthesized)")
+    return array.astype(bool)
+
+
+def known_rectangles(masks: np.ndarray) -> tuple[np.ndarray, Size]:
+    """Returns each mask's (top, left), [N, 2], and the size that their known rectangles share."""
+    offsets, sizes = [], set()
+    for number, mask in enumerate(masks):
+        where = f"mask {number}" if len(masks) > 1 else "mask"
+        known = ~mask
+        rows, columns = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
+        if not len(rows):
+            raise InputError(f"{where} is 1 everywhere: it leaves no known picture to extrapolate from")
+        if not mask.any():
+            raise InputError(f"{where} is 0 everywhere: it leaves nothing to synthesize")
+        height, width = int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
+        if not known[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all():
+            raise InputError(
+                f"{where} is 0 on several regions, or on one that is no rectangle; it takes one rectangle of 0"
+            )
+        offsets.append((rows[0], columns[0]))
+        sizes.add((height, width))
+    if len(sizes) > 1:
+        listed = ", ".join(f"{h}x{w}" for h, w in sorted(sizes))
+        raise InputError(f"the masks' known rectangles differ in size ({listed}); one call takes one size")
+    return np.array(offsets, np.int64), sizes.pop()
+
+
+def check_canvas(model: nn.Module, known: Size, canvas: Size) -> None:
+    """Raises InputError where the network cannot make `canvas` from `known`; names the sizes that it can."""
+    ratio = getattr(model, "ratio", None)
+    seen = f"a known picture of {known[0]}x{known[1]} on a canvas of {canvas[0]}x{canvas[1]}"
+    if ratio is None:  # SRN-HR works on the canvas alone
+        if canvas[0] % 4 or canvas[1] % 4:
+            able = tuple(max(4, round(side / 4) * 4) for side in canvas)
+            raise InputError(f"{seen}: the canvas' sides must be multiples of 4, such as {able[0]}x{able[1]}")
+        return
+    able = [f"{h}x{w} on {h * ratio[0]}x{w * ratio[1]}" for h, w in _suitable_sizes(known, canvas, ratio)]
+    if known[0] % 4 or known[1] % 4 or (known[0] * ratio[0], known[1] * ratio[1]) != canvas:
+        raise InputError(
+            f"{seen}: this network makes canvases of {ratio[0]}x the height and {ratio[1]}x the width of pictures "
+            f"whose sides are multiples of 4, here {' or '.join(able)} (height x width)"
+        )
+
+
+def _suitable_sizes(known: Size, canvas: Size, ratio: tuple[int, int]) -> list[Size]:
+    """Returns the nearest suitable known size, and the one that this canvas, rounded, takes."""
+
+    def nearest(height: float, width: float) -> Size:
+        return max(4, round(height / 4) * 4), max(4, round(width / 4) * 4)
+
+    return list(dict.fromkeys([nearest(*known), nearest(canvas[0] / ratio[0], canvas[1] / ratio[1])]))

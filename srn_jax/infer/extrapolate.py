@@ -1,0 +1,105 @@
+"""`extrapolate`: a picture and a mask in, the canvas out, known pixels untouched."""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from srn_jax.errors import InputError
+from srn_jax.generator import Generator
+from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
+from srn_jax.models.layers import apply
+
+
+def extrapolate(params: Any, img: Any, mask: Any, *, model: nn.Module | None = None) -> np.ndarray:
+    """Returns the canvas: `img` where `mask` is 0, bit for bit, and what the generator paints where it is 1.
+
+    Args:
+      params: a `Generator` (what `load_generator` returns), or a raw parameter tree together with `model`.
+      img: the known picture [h, w, 3], of the size of the mask's known rectangle; or the whole canvas [H, W, 3], whose
+        pixels under the mask are ignored. A leading axis of N batches either. RGB; uint8, or float in [0, 1].
+      mask: [H, W] or [N, H, W], with or without a last axis of 1; bool or 0/1; 1 = to be synthesized. What is 0 is
+        one rectangle, of the same size in all masks.
+      model: the Linen module that a raw parameter tree belongs to.
+
+    Returns:
+      [H, W, 3], or [N, H, W, 3] where `img` or `mask` has a leading axis, in the dtype of `img`. uint8 is rounded to
+      the nearest level. Compiled once for each shape.
+
+    Raises:
+      InputError (a ValueError): arrays of a wrong rank, dtype, range or size; says what would fit.
+    """
+    module, weights = _network(params, model)
+    img, mask = check_image(img), check_mask(mask)
+    batched = img.ndim == 4 or mask.ndim == 3
+    images = img if img.ndim == 4 else img[None]
+    masks = mask if mask.ndim == 3 else mask[None]
+    offsets, known = known_rectangles(masks)
+    canvas = masks.shape[1:]
+    check_canvas(module, known, canvas)
+    count = max(len(images), len(masks))
+    if len(images) not in (1, count) or len(masks) not in (1, count):
+        raise InputError(f"{len(images)} pictures do not go with {len(masks)} masks; give as many, or one for all")
+    masks = np.broadcast_to(masks, (count, *canvas))
+    offsets = np.broadcast_to(offsets, (count, 2))
+    images = np.broadcast_to(_on_canvas(images, known, canvas, offsets), (count, *canvas, 3))
+    check_known_values(images[~masks])
+
+    prediction = np.asarray(_paint(module, weights, _to_unit(images), masks[..., None].astype(np.float32)))
+    painted = _from_unit(prediction, images.dtype)
+    completed = np.where(masks[..., None], painted, images)
+    return completed if batched else completed[0]
+
+
+def _network(params: Any, model: nn.Module | None) -> tuple[nn.Module, Any]:
+    if isinstance(params, Generator):
+        return params.model, params.params
+    if model is None:
+        raise InputError(
+            "params is a raw parameter tree, which does not say what network it belongs to: "
+            "pass model=SRN(...), or what load_generator returned"
+        )
+    return model, params["params"] if set(params) == {"params"} else params
+
+
+def _on_canvas(images: np.ndarray, known: tuple[int, int], canvas: tuple[int, int], offsets: np.ndarray) -> np.ndarray:
+    """Returns known pictures placed on the canvas, or whole canvases as they are."""
+    size = images.shape[1:3]
+    if size == canvas:
+        return images
+    if size != known:
+        raise InputError(
+            f"img is {size[0]}x{size[1]}, which is neither the mask's known rectangle, {known[0]}x{known[1]}, "
+            f"nor its canvas, {canvas[0]}x{canvas[1]} (height x width)"
+        )
+    placed = np.zeros((len(offsets), *canvas, 3), images.dtype)
+    for target, image, (top, left) in zip(
+        placed, np.broadcast_to(images, (len(offsets), *known, 3)), offsets, strict=True
+    ):
+        target[top : top + known[0], left : left + known[1]] = image
+    return placed
+
+
+def _to_unit(images: np.ndarray) -> np.ndarray:
+    """Returns 0..255 or [0, 1] as float32 in [-1, 1]."""
+    if images.dtype == np.uint8:
+        return images * np.float32(1 / 127.5) - np.float32(1)
+    return images.astype(np.float32) * np.float32(2) - np.float32(1)
+
+
+def _from_unit(prediction: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if dtype == np.uint8:
+        return np.round((prediction + 1.0) * 127.5).astype(np.uint8)
+    return ((prediction + 1.0) / 2.0).astype(dtype)
+
+
+@partial(jax.jit, static_argnums=0)
+def _paint(
+    model: nn.Module, params: Any, image: Float[Array, "b h w 3"], mask: Float[Array, "b h w 1"]
+) -> Float[Array, "b h w 3"]:
+    prediction, _ = apply(model, params, image, mask)
+    return jnp.asarray(prediction, jnp.float32)

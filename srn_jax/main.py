@@ -1,0 +1,42 @@
+"""The main program: `python -m srn_jax.main --config=configs/NAME.py [--workdir=DIR] [--config.x=y ...]`.
+
+Trains what the configuration describes, or continues the run in the workdir, and ends with a table of held-out scores.
+"""
+
+from pathlib import Path
+
+from absl import app, flags
+from ml_collections import config_flags
+
+from srn_jax import config as settings
+from srn_jax.errors import InputError, fail
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", help_string="configuration file; --config.x.y=z overrides a setting"
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "the run's folder, new or to continue; runs/NAME by default")
+
+
+def main(argv: list[str]) -> None:
+    """Trains and reports."""
+    if argv[1:]:
+        fail(InputError(f"unexpected argument {argv[1]!r}; settings are given as --config.NAME=VALUE"))
+    if _CONFIG.value is None:
+        fail(InputError("--config is missing; try --config=configs/quickstart.py"))
+    name = Path(flags.FLAGS["config"].config_filename).stem  # pyright: ignore[reportAttributeAccessIssue]
+    workdir = Path(_WORKDIR.value or f"runs/{name}").expanduser().absolute()
+    # Imported here, so that --help and a misspelt flag answer at once.
+    from srn_jax.report import report
+    from srn_jax.train.loop import DivergedError, train
+
+    try:
+        outcome = train(settings.resolve(_CONFIG.value), workdir)
+        report(outcome, workdir)
+    except (InputError, DivergedError) as error:
+        fail(error)
+
+
+if __name__ == "__main__":
+    from srn_jax.flags import parse_or_fail
+
+    app.run(main, flags_parser=parse_or_fail)

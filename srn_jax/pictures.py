@@ -1,0 +1,70 @@
+"""Picture files and arrays: finding, decoding, cropping and writing them."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from srn_jax import files
+from srn_jax.errors import InputError
+from srn_jax.geometry import Size
+
+
+def decode(path: Path) -> Image.Image:
+    """Returns the picture in RGB, upright as its EXIF orientation says, on white where it is transparent.
+
+    16-bit grey is scaled to 8 bits. Raises what Pillow raises for a file that is no whole picture.
+    """
+    with Image.open(path) as picture:
+        picture.load()
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode.startswith("I;16"):
+            picture = Image.fromarray((np.asarray(picture).astype(np.uint32) // 257).astype(np.uint8))
+        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+            picture = picture.convert("RGBA")
+            return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+        return picture.convert("RGB")
+
+
+def crop_and_resize(picture: Image.Image, size: Size, scale: float, place: tuple[float, float]) -> Image.Image:
+    """Returns a window of the picture at `size`, its aspect kept.
+
+    Args:
+      picture: any size.
+      size: (height, width) of the result.
+      scale: in (0, 1], the window against the largest that fits.
+      place: in [0, 1] each, where the window lies between top and bottom, left and right.
+    """
+    unit = scale * min(picture.height / size[0], picture.width / size[1])
+    height, width = unit * size[0], unit * size[1]
+    top, left = place[0] * (picture.height - height), place[1] * (picture.width - width)
+    box = (left, top, min(left + width, picture.width), min(top + height, picture.height))
+    return picture.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+
+
+def list_pictures(path: str, setting: str) -> list[Path]:
+    """Returns the files below the folder `path` whose ending is that of a picture, sorted; hidden ones are left out.
+
+    Raises:
+      InputError: no such folder, or no picture in it; names `setting`, through which the user gave the path.
+    """
+    root = Path(path).expanduser()
+    if not path or not root.is_dir():
+        raise InputError(f"{setting} is {path!r}, which is no folder; it takes one that holds pictures")
+    endings = Image.registered_extensions()
+    hidden = (".", "__MACOSX")
+    found = sorted(
+        file
+        for file in root.rglob("*")
+        if file.suffix.lower() in endings and not any(p.startswith(hidden) for p in file.relative_to(root).parts)
+    )
+    if not found:
+        raise InputError(f"{setting} is {path!r}, which holds no picture (.jpg, .png, .webp, ...)")
+    return found
+
+
+def write_png(path: Path, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
+    """Writes a PNG whole or not at all."""
+    with files.replacing(path) as beside:
+        Image.fromarray(pixels).save(beside, format="PNG")

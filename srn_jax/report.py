@@ -1,0 +1,45 @@
+"""What a finished run tells its user: the held-out table, a contact sheet, and what to do next."""
+
+import json
+from pathlib import Path
+
+from srn_jax import evaluate, files
+from srn_jax.fills import FILLS
+from srn_jax.pictures import write_png
+from srn_jax.train.loop import Outcome
+
+_ROWS = 8  # held-out pictures on the contact sheet
+
+
+def report(outcome: Outcome, workdir: Path) -> None:
+    """Prints the scores of `outcome` beside the fills', writes them and a contact sheet, and names the files."""
+    if outcome.interrupted:
+        print(f"\nstopped by {outcome.interrupted}, saved as {outcome.checkpoint}; the same command goes on from there")
+        return
+    held_out = outcome.held_out
+    completed = {"SRN": evaluate.complete(outcome.generator, held_out)}
+    completed |= {name: evaluate.fill(name, held_out) for name in FILLS}
+    scores = {system: evaluate.mean_scores(images, held_out) for system, images in completed.items()}
+    table = evaluate.format_table(scores)
+    print(f"\n{len(held_out.images)} crops of held-out photographs, none of which was trained on:\n\n{table}\n")
+    few = held_out.spread(_ROWS)
+    columns = {"known": evaluate.known_on_grey(few), "SRN": evaluate.complete(outcome.generator, few)}
+    columns |= {name: evaluate.fill(name, few) for name in FILLS} | {"truth": few.images}
+    sheet = workdir / "contact_sheet.png"
+    write_png(sheet, evaluate.contact_sheet(columns))
+    scores_file = workdir / "scores.json"
+    files.write_text(scores_file, json.dumps(scores, indent=2) + "\n")
+    here = _relative(workdir)
+    print(
+        f"look at        {_relative(sheet)}\n"
+        f"scores         {_relative(scores_file)}\n"
+        f"curves         tensorboard --logdir {here}/tensorboard   (or {here}/metrics.jsonl)\n"
+        f"checkpoint     {_relative(outcome.checkpoint) if outcome.checkpoint else 'none'}\n"
+        "a photo of your own, brought to the size of this model's training:\n"
+        f"  python -m srn_jax.infer --checkpoint {here} --input PHOTO.jpg --output extrapolated.png --fit"
+    )
+
+
+def _relative(path: Path) -> str:
+    """Returns the path as the user would type it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -1,0 +1,61 @@
+"""What a run writes while it trains: scalars and picture strips, to TensorBoard, JSON lines and PNG files."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import tensorboardX
+from jaxtyping import UInt8
+
+from srn_jax import files
+from srn_jax.pictures import write_png
+
+
+class Log:
+    """Writes to `workdir`: metrics.jsonl, images/, and tensorboard/.
+
+    Attributes:
+      workdir: the run's folder.
+      start: the step that the run starts from; what an interrupted run had logged after it is taken out again.
+    """
+
+    def __init__(self, workdir: Path, start: int):
+        self._lines = workdir / "metrics.jsonl"
+        self._images = workdir / "images"
+        self._images.mkdir(parents=True, exist_ok=True)
+        _drop_lines_after(self._lines, start)
+        self._board = tensorboardX.SummaryWriter(str(workdir / "tensorboard"), purge_step=start + 1)
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Writes one JSON line and as many TensorBoard scalars; what is not finite stands as null in JSON."""
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        with self._lines.open("a") as file:
+            file.write(json.dumps({"step": step, **finite}) + "\n")
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+    def strips(self, step: int, strips: UInt8[np.ndarray, "n h w 3"]) -> Path:
+        """Writes strips (known | extrapolated | truth) one below the other, and returns the PNG's path."""
+        path = self._images / f"step_{step:07d}.png"
+        write_png(path, np.concatenate(list(strips), axis=0))
+        self._board.add_images("known_extrapolated_truth", strips, step, dataformats="NHWC")
+        return path
+
+    def close(self) -> None:
+        """Flushes what TensorBoard has not been given yet."""
+        self._board.close()
+
+
+def _drop_lines_after(path: Path, step: int) -> None:
+    if not path.exists():
+        return
+    kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step]
+    files.write_text(path, "".join(f"{line}\n" for line in kept))
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError):  # a line that a killed run left half written
+        return math.inf
