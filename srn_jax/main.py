@@ -5,7 +5,7 @@ Trains what the configuration describes, or continues the run in the workdir, an
 
 from pathlib import Path
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import config_flags
 
 from srn_jax import config as settings
@@ -25,6 +25,7 @@ def main(argv: list[str]) -> None:
         fail(InputError("--config is missing; try --config=configs/quickstart.py"))
     name = Path(flags.FLAGS["config"].config_filename).stem  # pyright: ignore[reportAttributeAccessIssue]
     workdir = Path(_WORKDIR.value or f"runs/{name}").expanduser().absolute()
+    logging.set_verbosity(logging.WARNING)  # orbax reports every file that it touches
     # Imported here, so that --help and a misspelt flag answer at once.
     from srn_jax.report import report
     from srn_jax.train.loop import DivergedError, train

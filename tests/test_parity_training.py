@@ -233,8 +233,8 @@ def test_losses_and_gradients_equal_release(name):
 def critic_gradient_of(step: Step, state: TrainState, batch: Batch) -> dict:
     """Returns the critics' gradient, read off an update of plain descent."""
     probe = dataclasses.replace(step.networks, adam=optax.with_extra_args_support(optax.identity()))
-    phase = dataclasses.replace(step.phase, learning_rate=1.0)
-    moved, _ = dataclasses.replace(step, networks=probe, phase=phase).critic_update(state, batch)
+    variants = dataclasses.replace(step.variants, learning_rate=lambda step: jnp.ones(()))
+    moved, _ = dataclasses.replace(step, networks=probe, variants=variants).critic_update(state, batch)
     return jax.tree.map(lambda before, after: before - after, state.critics, moved.critics)
 
 

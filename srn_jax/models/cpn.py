@@ -45,7 +45,7 @@ class CPN(nn.Module):
             x = elu(conv(4 * n, dilation=dilation, name=f"xconv{layer}_atrous")(x))
         x = elu(conv(4 * n, name="allconv11")(x))
         small_mask = ops.resize_nearest(mask, (x.shape[1], x.shape[2]))
-        x = pick(ops.NORMALIZATIONS, self.normalization, "normalization")(x, small_mask, self.blend)
+        x = pick(ops.NORMALIZATIONS, self.normalization, "model.normalization")(x, small_mask, self.blend)
         x = elu(conv(4 * n, name="allconv12")(x))
         x = elu(UpsampleConv(2 * n, name="allconv13_upsample")(x))
         x = elu(conv(2 * n, name="allconv14")(x))

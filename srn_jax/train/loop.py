@@ -76,15 +76,14 @@ def train(config: Config, folder: Path) -> Outcome:
     mesh = sharding.build_mesh(config.data.batch)
     networks = build_networks(config)
     steps = build_steps(config, networks, sharding.AXIS)
-    photographs, held_out_photographs = pick(SOURCES, config.data.source, "data.source")(
-        config.data, config.run.max_unreadable
-    )
+    init = jax.jit(lambda key: init_state(key, config, networks), out_shardings=sharding.replicated(mesh))
+    state = init(jax.random.key(config.run.seed))
+    source = pick(SOURCES, config.data.source, "data.source")
+    photographs, held_out_photographs = source(config.data, config.run.max_unreadable)
     held_out = held_out_crops(held_out_photographs, config.data, config.geometry)
     vgg = _load_vgg(config, networks, steps, mesh)
-    workdir.claim(folder, config)
+    workdir.claim(folder, config)  # from here on the settings fit, and files are written
     checkpoints = Checkpoints(folder, config.run)
-    key = jax.random.key(config.run.seed)
-    state = jax.jit(lambda key: init_state(key, config, networks), out_shardings=sharding.replicated(mesh))(key)
     _report(config, state, photographs, held_out, folder)
     restored = checkpoints.restore(shapes_of(state))
     if restored is not None:

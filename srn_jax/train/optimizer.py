@@ -60,7 +60,11 @@ SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
 }
 
 
-def learning_rate(phase: Phase, step: Int[Array, ""]) -> Float[Array, ""]:
-    """Returns the rate at the phase's own `step`, warmed up linearly."""
-    rate = jnp.asarray(pick(SCHEDULES, phase.schedule, "schedule")(phase.learning_rate, phase.steps)(step))
-    return rate * jnp.minimum(1.0, (step + 1) / max(phase.warmup_steps, 1))
+def learning_rate(phase: Phase) -> Callable[[Int[Array, ""]], Float[Array, ""]]:
+    """Returns the rate as a function of the phase's own step, warmed up linearly."""
+    schedule = pick(SCHEDULES, phase.schedule, "schedule")(phase.learning_rate, phase.steps)
+
+    def rate(step: Int[Array, ""]) -> Float[Array, ""]:
+        return jnp.asarray(schedule(step)) * jnp.minimum(1.0, (step + 1) / max(phase.warmup_steps, 1))
+
+    return rate

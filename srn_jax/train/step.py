@@ -4,6 +4,7 @@ Pre-training is no mode: it is the same step with no critic updates and without 
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -34,10 +35,35 @@ class Batch(struct.PyTreeNode):
 
 
 @dataclass(frozen=True)
+class Variants:
+    """The table entries that a phase's settings name, looked up once, before anything is compiled or written."""
+
+    weights: Callable[[Array], Array]
+    id_mrf: Callable[..., Array]
+    vgg_input: Callable[[Array], Array]
+    penalty_mask: Callable[[str, Array, Array], Array]
+    combine: Callable[[list[Array]], Array]
+    learning_rate: Callable[[Array], Array]
+
+
+def look_up(loss: Loss, phase: Phase) -> Variants:
+    """Returns the variants; raises InputError for a name that its table lacks."""
+    return Variants(
+        weights=pick(spatial.SPATIAL_WEIGHTS, loss.spatial, "loss.spatial"),
+        id_mrf=pick(mrf.ID_MRF, loss.mrf, "loss.mrf"),
+        vgg_input=pick(vgg19.PREPROCESSING, loss.vgg_input, "loss.vgg_input"),
+        penalty_mask=pick(adversarial.PENALTY_MASKS, loss.penalty_mask, "loss.penalty_mask"),
+        combine=pick(adversarial.COMBINATIONS, loss.combine, "loss.combine"),
+        learning_rate=learning_rate(phase),
+    )
+
+
+@dataclass(frozen=True)
 class Step:
     """The updates of one phase.
 
     Attributes:
+      loss: the settings' weights, those of terms that the phase leaves out at 0.
       first_step: the phase's first step, from which its learning rate counts.
       critic_updates: before each generator update; 0 in pre-training.
       axis_name: the mapped axis that batches are split over; None outside of a map.
@@ -47,6 +73,7 @@ class Step:
     networks: Networks
     phase: Phase
     loss: Loss
+    variants: Variants
     first_step: int
     critic_updates: int
     axis_name: str | None = None
@@ -98,8 +125,7 @@ class Step:
         prediction, _ = apply(self.networks.generator, state.params, batch.image, batch.mask)
         completed = geometry.complete(prediction, batch.image, batch.mask)
         mixed = adversarial.interpolate(batch.image, completed, batch.alpha)
-        weights = pick(spatial.SPATIAL_WEIGHTS, self.loss.spatial, "loss.spatial")(batch.mask)
-        penalty_mask = pick(adversarial.PENALTY_MASKS, self.loss.penalty_mask, "loss.penalty_mask")
+        weights = self.variants.weights(batch.mask)
 
         def objective(params):
             wasserstein, penalty = jnp.zeros(()), jnp.zeros(())
@@ -109,7 +135,7 @@ class Step:
                     return apply(critic, params[name], images, batch.mask)
 
                 wasserstein += adversarial.critic_loss(score(batch.image), score(completed))
-                mask = penalty_mask(name, batch.mask, weights)
+                mask = self.variants.penalty_mask(name, batch.mask, weights)
                 penalty += adversarial.gradient_penalty(score, mixed, mask)
             loss = wasserstein + self.loss.lambda_gp * penalty
             return loss, {"critic": loss, "wasserstein": -wasserstein, "penalty": penalty}
@@ -157,7 +183,7 @@ class Step:
         completed = geometry.complete(prediction, image, mask)
         terms: dict[str, tuple[float, Array]] = {}
         if loss.lambda_s:
-            weights = pick(spatial.SPATIAL_WEIGHTS, loss.spatial, "loss.spatial")(mask)
+            weights = self.variants.weights(mask)
             terms["reconstruction"] = loss.lambda_s, spatial.reconstruction_loss(prediction, image, weights)
         if loss.lambda_ae:
             terms["autoencoding"] = loss.lambda_ae, spatial.autoencoding_loss(prediction, image, mask)
@@ -165,19 +191,19 @@ class Step:
             terms["id_mrf"] = loss.lambda_mrf, self._id_mrf(prediction, batch, vgg)
         if loss.lambda_adv:
             scores = [apply(critic, critics[name], completed, mask) for name, critic in self.networks.critics.items()]
-            combine = pick(adversarial.COMBINATIONS, loss.combine, "loss.combine")
-            terms["adversarial"] = loss.lambda_adv, combine([adversarial.generator_loss(fake) for fake in scores])
+            terms["adversarial"] = (
+                loss.lambda_adv,
+                self.variants.combine([adversarial.generator_loss(fake) for fake in scores]),
+            )
         return terms
 
     def _id_mrf(self, prediction: Float[Array, "b h w 3"], batch: Batch, vgg: dict) -> Float[Array, ""]:
-        preprocess = pick(vgg19.PREPROCESSING, self.loss.vgg_input, "loss.vgg_input")
-        id_mrf = pick(mrf.ID_MRF, self.loss.mrf, "loss.mrf")
-        generated = apply(self.networks.vgg, vgg, preprocess(prediction))
-        truth = apply(self.networks.vgg, vgg, preprocess(batch.image))
+        generated = apply(self.networks.vgg, vgg, self.variants.vgg_input(prediction))
+        truth = apply(self.networks.vgg, vgg, self.variants.vgg_input(batch.image))
         total = jnp.zeros(())
         for number, layer in enumerate(self.loss.mrf_layers):
             key = jax.random.fold_in(batch.key, number)
-            total += id_mrf(generated[layer], truth[layer], key=key, axis_name=self.axis_name)
+            total += self.variants.id_mrf(generated[layer], truth[layer], key=key, axis_name=self.axis_name)
         return total
 
     def _gradient(self, objective, params) -> tuple[dict, Metrics]:
@@ -193,15 +219,18 @@ class Step:
         return jax.tree.map(lambda p, d: p - rate * d, params, direction)
 
     def _learning_rate(self, state: TrainState) -> Float[Array, ""]:
-        return learning_rate(self.phase, state.step - self.first_step)
+        return self.variants.learning_rate(state.step - self.first_step)
 
 
 def build_steps(config: Config, networks: Networks, axis_name: str | None = None) -> list[Step]:
     """Returns the phases of a run in order: reconstruction alone, then all losses; phases of no steps are left out."""
-    alone = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_adv=0.0)
-    reconstruction = Step(config, networks, config.reconstruction, alone, 0, 0, axis_name)
-    critic_updates = config.critic.updates if config.loss.lambda_adv and config.critic.names else 0
-    adversarial_phase = Step(
-        config, networks, config.adversarial, config.loss, config.reconstruction.steps, critic_updates, axis_name
-    )
-    return [step for step in (reconstruction, adversarial_phase) if step.phase.steps]
+    without = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_adv=0.0)
+    with_critics = bool(config.loss.lambda_adv and config.critic.names)
+    steps = [
+        Step(config, networks, phase, loss, look_up(loss, phase), first_step, critic_updates, axis_name)
+        for phase, loss, first_step, critic_updates in (
+            (config.reconstruction, without, 0, 0),
+            (config.adversarial, config.loss, config.reconstruction.steps, config.critic.updates * with_critics),
+        )
+    ]
+    return [step for step in steps if step.phase.steps]
