@@ -41,9 +41,8 @@ class SRN(nn.Module):
         window = (image.shape[1] // self.ratio[0], image.shape[2] // self.ratio[1])
         offset = geometry.known_offset(mask)
         features = FEN(self.width, name="fen")(geometry.crop(image, offset, window))
-        features = pick(EXPANSIONS, self.expansion, "model.expansion")(ratio=self.ratio, name="model.expansion")(
-            features, offset
-        )
+        expansion = pick(EXPANSIONS, self.expansion, "model.expansion")
+        features = expansion(ratio=self.ratio, name="expansion")(features, offset)
         known = geometry.known_canvas(image, mask)
         prediction = CPN(self.width, self.normalization, self.blend, name="cpn")(features, known, mask)
         return jnp.clip(prediction, -1.0, 1.0), features
