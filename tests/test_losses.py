@@ -1,0 +1,372 @@
+"""Losses against loops over pixels and patches."""
+
+import functools
+from math import exp, log
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from srn_jax.losses import adversarial, mrf, spatial
+
+REDUCED = pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def window_masks(height: int, width: int) -> np.ndarray:
+    """Returns two masks, 1 = unknown, with different off-centre windows that are known."""
+    masks = np.ones((2, height, width, 1), np.float32)
+    masks[0, 1:4, 2:6] = 0
+    masks[1, 2:5, 0:3] = 0
+    return masks
+
+
+# Spatial weights
+
+
+def blur(x: np.ndarray) -> np.ndarray:
+    """Returns [h, w] correlated with the 64 x 64 Gaussian of sigma 1/40, pixels of 1/64 of it apart: a box."""
+    padded = np.pad(x, (31, 32))
+    result = np.empty_like(x)
+    for i, j in np.ndindex(x.shape):
+        result[i, j] = padded[i : i + 64, j : j + 64].sum() / 64**2
+    return result
+
+
+def propagated(mask: np.ndarray, passes: int) -> np.ndarray:
+    """Returns M_w^passes of one [h, w] mask."""
+    weights = np.zeros(mask.shape)
+    for _ in range(passes):
+        weights = blur(1 - mask + weights) * mask
+    return weights
+
+
+def far_mask() -> np.ndarray:
+    """Returns one mask with a known corner, so wide that nine passes of reach 32 leave pixels at 0."""
+    mask = np.ones((4, 330), np.float32)
+    mask[1:3, :5] = 0
+    return mask
+
+
+def spatial_masks() -> list[np.ndarray]:
+    return [window_masks(12, 40)[0, ..., 0], window_masks(12, 40)[1, ..., 0], far_mask()]
+
+
+def weights_of(kind: str, mask: np.ndarray, **options) -> np.ndarray:
+    """Returns the weights of one [h, w] mask, beside another in a batch."""
+    batch = jnp.asarray(np.stack([np.zeros_like(mask), mask])[..., None])
+    return np.asarray(spatial.SPATIAL_WEIGHTS[kind](batch, **options))[1, ..., 0]
+
+
+@pytest.mark.parametrize("mask", spatial_masks())
+def test_rsv_weights_equal_equation_6(mask):
+    previous, last = propagated(mask, 8), propagated(mask, 9)
+    # The kernel is a box to 0.05 %.
+    np.testing.assert_allclose(weights_of("rsv", mask), previous / np.maximum(last, 1e-5), rtol=2e-3, atol=1e-9)
+    np.testing.assert_allclose(weights_of("rsv_release", mask), previous / (last + 1e-5), rtol=2e-3, atol=1e-9)
+
+
+def test_rsv_weights_take_the_number_of_passes_and_epsilon():
+    mask = spatial_masks()[0]
+    previous, last = propagated(mask, 2), propagated(mask, 3)
+    expected = previous / np.maximum(last, 1e-3)
+    assert (last > 1e-3).any()
+    assert (last[mask == 1] < 1e-3).any()
+    np.testing.assert_allclose(weights_of("rsv", mask, passes=3, epsilon=1e-3), expected, rtol=2e-3)
+
+
+@pytest.mark.parametrize("mask", spatial_masks())
+def test_confidence_weights_equal_seven_passes(mask):
+    np.testing.assert_allclose(weights_of("confidence", mask), propagated(mask, 7), rtol=2e-3, atol=1e-9)
+
+
+def test_plain_weights_are_the_mask():
+    mask = window_masks(12, 40)[0, ..., 0]
+    np.testing.assert_array_equal(weights_of("plain", mask), mask)
+
+
+@pytest.mark.parametrize("kind", spatial.SPATIAL_WEIGHTS)
+def test_spatial_weights_vanish_outside_the_mask(kind):
+    for mask in spatial_masks():
+        weights = weights_of(kind, mask)
+        assert (weights[mask == 0] == 0).all()
+        assert weights[mask == 1].max() > 0
+        assert np.isfinite(weights).all()
+        assert (weights >= 0).all()
+
+
+@pytest.mark.parametrize("kind", spatial.SPATIAL_WEIGHTS)
+@pytest.mark.parametrize("value", [0, 1])
+def test_spatial_weights_of_empty_and_full_masks_are_finite(kind, value):
+    weights = weights_of(kind, np.full((12, 40), value, np.float32))
+    assert (weights == (value if kind == "plain" else 0)).all()
+
+
+def test_blur_taps_are_the_kernel_of_the_release():
+    taps = spatial.blur_taps()
+    assert taps.shape == (64,)
+    np.testing.assert_allclose(taps, 1 / 64, rtol=5e-4)
+    assert taps.astype(np.float64).sum() == pytest.approx(1, abs=1e-6)
+    assert taps[0] < taps[31]  # a Gaussian nevertheless
+    np.testing.assert_allclose(taps, taps[::-1], rtol=1e-6)
+
+
+# L1 terms
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_reconstruction_loss_equals_equation_7(count):
+    prediction, truth, weights = normal(2, 6, 9, 3), normal(2, 6, 9, 3, seed=1), abs(normal(count, 6, 9, 1, seed=2))
+    total = 0.0
+    for b, i, j, k in np.ndindex(truth.shape):
+        total += abs(float(truth[b, i, j, k]) - float(prediction[b, i, j, k])) * weights[b % count, i, j, 0]
+    loss = jax.jit(spatial.reconstruction_loss)(prediction, truth, weights)
+    assert float(loss) == pytest.approx(total / truth.size, rel=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_autoencoding_loss_is_the_mean_error_on_known_pixels(count):
+    prediction, truth, mask = normal(2, 6, 9, 3), normal(2, 6, 9, 3, seed=1), window_masks(6, 9)[:count]
+    errors = []
+    for b, i, j, k in np.ndindex(truth.shape):
+        if mask[b % count, i, j, 0] == 0:
+            errors.append(abs(float(truth[b, i, j, k]) - float(prediction[b, i, j, k])))
+    loss = jax.jit(spatial.autoencoding_loss)(prediction, truth, mask)
+    assert float(loss) == pytest.approx(np.mean(errors), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [spatial.reconstruction_loss, spatial.autoencoding_loss])
+def test_l1_terms_where_nothing_counts_are_zero_and_flat(loss):
+    nothing = {spatial.reconstruction_loss: 0.0, spatial.autoencoding_loss: 1.0}[loss]
+    region = np.full((2, 6, 9, 1), nothing, np.float32)
+    value, gradient = jax.jit(jax.value_and_grad(loss))(normal(2, 6, 9, 3), normal(2, 6, 9, 3, seed=1), region)
+    assert value == 0
+    assert (gradient == 0).all()
+
+
+@REDUCED
+@pytest.mark.parametrize("loss", [spatial.reconstruction_loss, spatial.autoencoding_loss])
+def test_l1_terms_accumulate_in_float32(loss, dtype):
+    prediction, truth = (normal(2, 30, 40, 3, seed=seed).astype(dtype) for seed in (0, 1))
+    everything = {spatial.reconstruction_loss: 1, spatial.autoencoding_loss: 0}[loss]
+    result = jax.jit(loss)(prediction, truth, np.full((1, 30, 40, 1), everything, dtype))
+    exact = np.abs(prediction.astype(np.float64) - truth.astype(np.float64)).mean()
+    assert result.dtype == jnp.float32
+    assert float(result) == pytest.approx(exact, rel=1e-6)
+
+
+# ID-MRF
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a @ b) / float(a @ a) ** 0.5 / float(b @ b) ** 0.5
+
+
+def id_mrf_by_loops(generated: np.ndarray, truth: np.ndarray) -> float:
+    """Returns the paper's ID-MRF loss of two batches of feature maps."""
+    losses = []
+    for v_map, s_map in zip(generated.astype(np.float64), truth.astype(np.float64), strict=True):
+        vs, ss = v_map.reshape(-1, v_map.shape[-1]), s_map.reshape(-1, s_map.shape[-1])
+        patches = range(len(ss))
+        mu = [[cosine(v, s) for s in ss] for v in vs]
+        relative = []
+        for v in range(len(vs)):
+            rs = []
+            for s in patches:
+                rival = max(mu[v][r] for r in patches if r != s)
+                rs.append(exp(mu[v][s] / (rival + 1e-5) / 0.5))
+            relative.append([rs[s] / sum(rs[r] for r in patches if r != s) for s in patches])
+        nearest = [max(relative[v][s] for v in range(len(vs))) for s in patches]
+        losses.append(-log(sum(nearest) / len(patches)))
+    return sum(losses) / len(losses)
+
+
+def feature_maps() -> tuple[np.ndarray, np.ndarray]:
+    """Returns generated and true features, not negative, some patches shared and some true ones alike."""
+    generated, truth = abs(normal(2, 2, 3, 6)), abs(normal(2, 2, 3, 6, seed=1))
+    generated[0, 1, 2] = 3 * truth[0, 0, 1]  # the same patch up to scale
+    generated[1, 0, 0] = truth[1, 1, 0]
+    truth[1, 1, 2] = truth[1, 0, 2]  # s itself is left out, its twin is not
+    return generated, truth
+
+
+def distinct_maps() -> tuple[np.ndarray, np.ndarray]:
+    """Returns features so unlike each other that RS overflows float32, though not the loops' float64."""
+    patches = np.eye(6, dtype=np.float32).reshape(1, 2, 3, 6)
+    return patches[:, ::-1] + 0.01 * abs(normal(2, 2, 3, 6)), patches + 0.01 * abs(normal(2, 2, 3, 6, seed=1))
+
+
+@functools.cache
+def value_and_gradients(form: str):
+    return jax.jit(jax.value_and_grad(mrf.ID_MRF[form], argnums=(0, 1)))
+
+
+@pytest.mark.parametrize("maps", [feature_maps(), distinct_maps()], ids=["shared", "distinct"])
+def test_id_mrf_equals_the_paper_and_its_gradient_finite_differences(maps):
+    generated, truth = maps
+    value, (gradient, _) = value_and_gradients("paper")(generated, truth)
+    assert float(value) == pytest.approx(id_mrf_by_loops(generated, truth), rel=1e-4)
+    for seed in range(4):
+        direction = normal(*generated.shape, seed=10 + seed).astype(np.float64)
+        above, below = (id_mrf_by_loops(generated + step * direction, truth) for step in (1e-6, -1e-6))
+        slope = float((np.asarray(gradient, np.float64) * direction).sum())
+        assert slope == pytest.approx((above - below) / 2e-6, rel=1e-3)
+
+
+def flat(value: float) -> np.ndarray:
+    return np.full((2, 2, 3, 6), value, np.float32)
+
+
+DEGENERATE = {
+    "flat, different": (flat(0.7), flat(3.1)),
+    "flat, alike": (flat(0.1), flat(0.1)),
+    "zero": (flat(0), flat(0)),
+    "zero generated": (flat(0), feature_maps()[1]),
+    "zero truth": (feature_maps()[0], flat(0)),
+    "identical": (feature_maps()[0], feature_maps()[0]),
+    "orthogonal": (np.eye(6, dtype=np.float32).reshape(1, 2, 3, 6).repeat(2, axis=0),) * 2,
+    "opposed": (-feature_maps()[0], feature_maps()[1]),
+    "large": (1e8 * feature_maps()[0], 1e8 * feature_maps()[1]),
+    "small": (1e-8 * feature_maps()[0], 1e-8 * feature_maps()[1]),
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+@pytest.mark.parametrize("form", mrf.ID_MRF)
+def test_id_mrf_and_its_gradients_stay_finite(form, case):
+    value, gradients = value_and_gradients(form)(*DEGENERATE[case])
+    assert np.isfinite(value)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+@pytest.mark.parametrize("form", mrf.ID_MRF)
+def test_id_mrf_is_least_for_the_truth_itself(form):
+    generated, truth = feature_maps()
+    assert value_and_gradients(form)(truth, truth)[0] < value_and_gradients(form)(generated, truth)[0] - 0.1
+
+
+@REDUCED
+@pytest.mark.parametrize("form", mrf.ID_MRF)
+def test_id_mrf_accumulates_in_float32(form, dtype):
+    maps = [(300 * features).astype(dtype) for features in feature_maps()]  # their squares overflow float16
+    result = jax.jit(mrf.ID_MRF[form])(*maps)
+    exact = value_and_gradients(form)(*(features.astype(np.float32) for features in maps))[0]
+    assert result.dtype == jnp.float32
+    assert float(result) == pytest.approx(float(exact), rel=1e-5)
+
+
+# Adversarial terms
+
+
+def test_wasserstein_losses():
+    real, fake = jnp.array([1.0, 2.0, 6.0]), jnp.array([-1.0, 4.0, -9.0])
+    assert float(adversarial.critic_loss(real, fake)) == pytest.approx(-2 - 3)
+    assert float(adversarial.generator_loss(fake)) == pytest.approx(2)
+
+
+@REDUCED
+def test_wasserstein_losses_accumulate_in_float32(dtype):
+    real, fake = ((100 * abs(normal(999, seed=seed))).astype(dtype) for seed in (0, 1))
+    means = [scores.astype(np.float64).mean() for scores in (real, fake)]
+    critic, generator = jax.jit(adversarial.critic_loss)(real, fake), jax.jit(adversarial.generator_loss)(fake)
+    assert critic.dtype == generator.dtype == jnp.float32
+    assert float(critic) == pytest.approx(means[1] - means[0], rel=1e-4)
+    assert float(generator) == pytest.approx(-means[1], rel=1e-6)
+
+
+def test_interpolate_goes_from_truth_to_completed():
+    truth, completed = normal(3, 4, 5, 3), normal(3, 4, 5, 3, seed=1)
+    result = jax.jit(adversarial.interpolate)(truth, completed, np.array([0, 0.25, 1], np.float32))
+    np.testing.assert_allclose(result[0], truth[0], atol=1e-6)
+    np.testing.assert_allclose(result[1], 0.75 * truth[1] + 0.25 * completed[1], atol=1e-6)
+    np.testing.assert_allclose(result[2], completed[2], atol=1e-6)
+
+
+def penalty_of(score, images, mask) -> jax.Array:
+    return jax.jit(lambda images, mask: adversarial.gradient_penalty(score, images, mask))(images, mask)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_gradient_penalty_of_a_quadratic_critic(count):
+    """The critic sum(slope x^2 / 2) has the gradient slope x: another one for each image."""
+    images, slope, mask = normal(2, 6, 9, 3), 0.2 * normal(6, 9, 3, seed=1), abs(normal(count, 6, 9, 1, seed=2))
+    expected = 0.0
+    for b in range(2):
+        square = 0.0
+        for i, j, k in np.ndindex(6, 9, 3):
+            square += (slope[i, j, k] * images[b, i, j, k] * mask[b % count, i, j, 0]) ** 2
+        expected += (square**0.5 - 1) ** 2 / 2
+
+    def score(x):
+        return (x**2 * slope[None] / 2).sum((1, 2, 3))
+
+    assert float(penalty_of(score, images, mask)) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("mask", "expected"), [(1.0, (5.0 - 1) ** 2), (0.5, (2.5 - 1) ** 2), (0.2, 0.0), (0.0, 1.0)])
+def test_gradient_penalty_of_a_linear_critic(mask, expected):
+    """The critic 3 x[0] + 4 x[1] of two pixels has a gradient of length 5 everywhere."""
+
+    def score(x):
+        return 3 * x[:, 0, 2, 1] + 4 * x[:, 3, 1, 0] - 7
+
+    penalty = penalty_of(score, normal(2, 4, 5, 3), np.full((1, 4, 5, 1), mask, np.float32))
+    assert float(penalty) == pytest.approx(expected, abs=1e-5)
+
+
+def test_gradient_penalty_of_a_critic_that_is_still_constant():
+    images, mask = jnp.asarray(normal(2, 4, 5, 3)), jnp.asarray(window_masks(4, 5))
+
+    def penalty(slope):
+        return adversarial.gradient_penalty(lambda x: (slope * x).sum((1, 2, 3)) + 3.0, images, mask)
+
+    value, gradient = jax.jit(jax.value_and_grad(penalty))(np.zeros((1, 4, 5, 3), np.float32))
+    assert value == 1
+    assert np.isfinite(gradient).all()
+
+
+@REDUCED
+def test_gradient_penalty_accumulates_in_float32(dtype):
+    slope = (100 * normal(1, 6, 9, 3)).astype(dtype)  # the sum of its squares overflows float16
+    images, mask = np.zeros((2, 6, 9, 3), dtype), np.ones((1, 6, 9, 1), dtype)
+    penalty = penalty_of(lambda x: (slope * x).sum((1, 2, 3)), images, mask)
+    length = (slope.astype(np.float64) ** 2).sum() ** 0.5
+    assert penalty.dtype == jnp.float32
+    assert float(penalty) == pytest.approx((length - 1) ** 2, rel=1e-5)
+
+
+def pooled_and_enlarged(mask: np.ndarray) -> np.ndarray:
+    """Returns [24, 40] pooled to 3 x 5 and enlarged by nearest neighbours with the corners aligned."""
+    expected = np.empty_like(mask)
+    for i, j in np.ndindex(24, 40):
+        row, column = round(i * 2 / 23), round(j * 4 / 39)  # no ties here
+        expected[i, j] = mask[8 * row : 8 * row + 8, 8 * column : 8 * column + 8].max()
+    return expected
+
+
+@pytest.mark.parametrize("critic", ["global", "context"])
+@pytest.mark.parametrize("form", adversarial.PENALTY_MASKS)
+def test_penalty_masks(form, critic):
+    mask = np.ones((2, 24, 40, 1), np.float32)
+    mask[0, 8:19, 5:25] = 0
+    mask[1, :17, 20:] = 0
+    weights = abs(normal(2, 24, 40, 1))
+    expected = {
+        ("paper", "global"): weights,
+        ("paper", "context"): weights,
+        ("release", "global"): mask,
+        ("release", "context"): np.stack([pooled_and_enlarged(m) for m in mask[..., 0]])[..., None],
+    }
+    result = adversarial.PENALTY_MASKS[form](critic, jnp.asarray(mask), jnp.asarray(weights))
+    np.testing.assert_array_equal(result, expected[form, critic])
+
+
+@pytest.mark.parametrize(("form", "expected"), [("mean", 3.0), ("sum", 6.0)])
+def test_combinations_of_the_critics(form, expected):
+    combine = adversarial.COMBINATIONS[form]
+    assert float(combine([jnp.array(1.5), jnp.array(4.5)])) == expected
+    assert float(combine([jnp.array(4.5)])) == 4.5

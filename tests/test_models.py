@@ -1,0 +1,136 @@
+"""The networks' shapes, sizes and contracts; what they compute is held by the parity tests."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from srn_jax import geometry
+from srn_jax.errors import InputError
+from srn_jax.models import vgg19
+from srn_jax.models.critics import CRITICS
+from srn_jax.models.expansion import EXPANSIONS
+from srn_jax.models.layers import apply
+from srn_jax.models.srn import GENERATORS, SRN, SRNHR
+
+
+def count(tree) -> int:
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
+
+
+def shapes(module, canvas: tuple[int, int]):
+    return jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, *canvas, 3)), jnp.ones((1, *canvas, 1)))[
+        "params"
+    ]
+
+
+def test_parameter_counts_are_those_of_the_paper():
+    params = shapes(SRN(), (256, 256))
+    assert count(params["fen"]) == 5_758_528
+    assert count(params["expansion"]) == 147_712
+    assert count(params["cpn"]) == 5_328_707
+
+
+@pytest.mark.parametrize("expansion", EXPANSIONS)
+@pytest.mark.parametrize("ratio", [(2, 2), (1, 2), (3, 1)])
+def test_every_expansion_keeps_its_contract(expansion, ratio):
+    x = jax.random.normal(jax.random.key(0), (2, 8, 12, 4))
+    offset = jnp.array([[0, 3], [2, 1]], jnp.int32)
+    module = EXPANSIONS[expansion](ratio=ratio)
+    params = module.init(jax.random.key(1), x, offset)["params"]
+    y = apply(module, params, x, offset)
+    assert y.shape == (2, 8 * ratio[0], 12 * ratio[1], 4)
+    assert float(jnp.abs(y).max()) > 0
+    changed = apply(module, params, x.at[0].add(1.0), offset)
+    np.testing.assert_array_equal(changed[1], y[1])  # images do not mix
+    assert not np.array_equal(changed[0], y[0])
+
+
+@pytest.mark.parametrize("model", [SRN(ratio=(2, 3), width=4), SRNHR(width=4)], ids=["srn", "srn_hr"])
+def test_margins_never_compile_anew_and_unknown_pixels_are_never_read(model):
+    known, canvas = (8, 8), (16, 24)
+    image = jax.random.uniform(jax.random.key(0), (2, *canvas, 3), minval=-1.0)
+    mask_of = jax.jit(lambda offset: geometry.unknown_mask(offset, canvas, known))
+    params = model.init(jax.random.key(1), image, mask_of(jnp.array([[0, 0]])))["params"]
+    run = jax.jit(lambda params, image, mask: apply(model, params, image, mask)[0])
+    for offset in ([3, 5], [8, 16], [0, 9]):
+        mask = mask_of(jnp.array([offset]))
+        painted = run(params, image, mask)
+        assert painted.shape == image.shape
+        assert float(jnp.abs(painted).max()) <= 1.0
+        poisoned = jnp.where(mask > 0.5, jnp.nan, image)
+        np.testing.assert_array_equal(run(params, poisoned, mask), painted)
+    assert run._cache_size() == 1  # pyright: ignore[reportFunctionMemberAccess]
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_masks_of_their_own_equal_one_image_at_a_time(name):
+    model = GENERATORS[name](width=4)
+    image = jax.random.uniform(jax.random.key(0), (2, 16, 24, 3), minval=-1.0)
+    masks = geometry.unknown_mask(jnp.array([[1, 7], [8, 0]], jnp.int32), (16, 24), (8, 12))
+    params = model.init(jax.random.key(1), image, masks)["params"]
+    together, _ = apply(model, params, image, masks)
+    for i in range(2):
+        alone, _ = apply(model, params, image[i : i + 1], masks[i : i + 1])
+        np.testing.assert_allclose(together[i], alone[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CRITICS)
+@pytest.mark.parametrize("canvas", [(16, 24), (20, 12)])
+def test_every_critic_scores_images_one_by_one(name, canvas):
+    critic = CRITICS[name](width=4)
+    image = jax.random.uniform(jax.random.key(0), (3, *canvas, 3), minval=-1.0)
+    mask = geometry.unknown_mask(jnp.array([[1, 2]], jnp.int32), canvas, (8, 8))
+    params = critic.init(jax.random.key(1), image, mask)["params"]
+    scores = apply(critic, params, image, mask)
+    assert scores.shape == (3,)
+    changed = apply(critic, params, image.at[0].multiply(-1.0), mask)
+    np.testing.assert_allclose(changed[1:], scores[1:], rtol=1e-6)
+    assert not np.allclose(changed[0], scores[0])
+    assert np.isfinite(apply(critic, params, image, jnp.zeros_like(mask))).all()  # nothing synthesized
+
+
+def test_an_unknown_variant_names_the_valid_ones():
+    with pytest.raises(InputError, match=r"model.expansion is 'shuffle'; it takes one of 'subpixel', "):
+        shapes(SRN(expansion="shuffle"), (16, 16))
+    with pytest.raises(InputError, match=r"model.normalization is 'batch'; it takes one of 'paper', 'release', 'none'"):
+        shapes(SRN(normalization="batch"), (16, 16))
+
+
+def save_vgg(path, layers, **changes):
+    arrays, channels = {}, 3
+    for layer in layers:
+        width = vgg19.WIDTHS[int(layer[4]) - 1]
+        name = f"block{layer[4]}_conv{layer[6:]}"
+        arrays[f"{name}.kernel"] = np.random.default_rng(channels).normal(size=(3, 3, channels, width)).astype("f4")
+        arrays[f"{name}.bias"] = np.arange(width, dtype=np.float32)
+        channels = width
+    np.savez(path, **(arrays | changes))
+    return str(path), arrays
+
+
+def test_vgg_weights_load_in_rgb_order(tmp_path):
+    path, arrays = save_vgg(tmp_path / "vgg.npz", ("conv1_1", "conv1_2"))
+    loaded = vgg19.load(path, ("conv1_2",))
+    assert list(loaded) == ["conv1_1", "conv1_2"]
+    np.testing.assert_array_equal(loaded["conv1_1"]["kernel"][:, :, 0], arrays["block1_conv1.kernel"][:, :, 2])
+    np.testing.assert_array_equal(loaded["conv1_2"]["kernel"], arrays["block1_conv2.kernel"])
+    features = apply(vgg19.VGG19(layers=("conv1_2",)), loaded, vgg19.preprocess(jnp.zeros((1, 4, 6, 3))))
+    assert features["conv1_2"].shape == (1, 4, 6, 64)
+
+
+def test_vgg_files_that_do_not_do_are_refused_in_one_line(tmp_path):
+    path, _ = save_vgg(tmp_path / "vgg.npz", ("conv1_1", "conv1_2"))
+    with pytest.raises(InputError, match=r"lacks conv2_1 \(block2_conv1\), needed for conv2_1"):
+        vgg19.load(path, ("conv2_1",))
+    with pytest.raises(InputError, match=r"VGG-19 has no layer conv9_9; its layers are conv1_1"):
+        vgg19.load(path, ("conv9_9",))
+    with pytest.raises(InputError, match=r"no VGG-19 weights at 'nowhere.npz'"):
+        vgg19.load("nowhere.npz", ("conv1_1",))
+    (tmp_path / "text.npz").write_text("no archive")
+    with pytest.raises(InputError, match=r"is no readable .npz file"):
+        vgg19.load(str(tmp_path / "text.npz"), ("conv1_1",))
+    kernel = np.zeros((3, 3, 3, 8), np.float32)
+    wrong, _ = save_vgg(tmp_path / "wrong.npz", ("conv1_1",), **{"block1_conv1.kernel": kernel})
+    with pytest.raises(InputError, match=r"block1_conv1.kernel has shape \(3, 3, 3, 8\), VGG-19's has \(3, 3, 3, 64\)"):
+        vgg19.load(wrong, ("conv1_1",))

@@ -1,0 +1,139 @@
+"""Laws of the training step: what each update leaves alone, and that devices do not change what is computed."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.sharding import Mesh
+
+from srn_jax import config as settings
+from srn_jax.models import vgg19
+from srn_jax.train import sharding
+from srn_jax.train.state import TrainState, build_networks, init_state
+from srn_jax.train.step import Step, build_steps
+from tests import tiny, vgg_recipe
+
+
+def build(axis_name: str | None = None, **changes) -> tuple[list[Step], TrainState]:
+    config = settings.resolve(tiny.config(**changes))
+    networks = build_networks(config)
+    return build_steps(config, networks, axis_name), init_state(jax.random.key(0), config, networks)
+
+
+def images(step: Step, batch: int = 4) -> jax.Array:
+    shape = (step.batches, batch, *step.config.geometry.canvas, 3)
+    return jax.random.randint(jax.random.key(7), shape, 0, 256).astype(jnp.uint8)
+
+
+def as_unit(batch: jax.Array) -> jax.Array:
+    return batch * np.float32(1 / 127.5) - 1.0
+
+
+def equal(a, b) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def test_each_update_leaves_the_other_side_alone():
+    (_, step), state = build()
+    batch = step.draw(jax.random.key(1), as_unit(images(step)[0]))
+    after, metrics = jax.jit(step.critic_update)(state, batch)
+    for name in ("params", "average", "adam_generator"):
+        assert equal(getattr(state, name), getattr(after, name))
+    assert not equal(state.critics["global"], after.critics["global"])
+    assert not equal(state.critics["context"], after.critics["context"])
+    assert set(metrics) == {"critic", "wasserstein", "penalty", "critic_gradient_norm"}
+    after, metrics = jax.jit(step.generator_update)(state, batch, {})
+    for name in ("critics", "adam_critics"):
+        assert equal(getattr(state, name), getattr(after, name))
+    assert not equal(state.params, after.params)
+    assert {"total", "reconstruction", "adversarial", "gradient_norm", "learning_rate"} == set(metrics)
+
+
+def test_reconstruction_has_no_critics_and_the_adversarial_phase_takes_fresh_batches():
+    (reconstruction, adversarial), state = build()
+    assert (reconstruction.batches, adversarial.batches) == (1, 3)
+    state, metrics = jax.jit(reconstruction)(state, as_unit(images(reconstruction)), {})
+    assert set(metrics) == {"total", "reconstruction", "gradient_norm", "learning_rate"}
+    fresh = images(adversarial)
+    one, _ = jax.jit(adversarial)(state, as_unit(fresh), {})
+    other, _ = jax.jit(adversarial)(state, as_unit(fresh.at[1].set(fresh[0])), {})  # the second critic batch differs
+    assert not equal(one.critics, other.critics)
+    assert int(one.step) == 2
+    assert int(one.updates) == 1 + 3
+
+
+def test_terms_of_weight_zero_are_not_built():
+    steps, _ = build(loss__lambda_adv=0.0)
+    assert [step.critic_updates for step in steps] == [0, 0]
+    steps, _ = build(critic__names=())
+    assert [step.critic_updates for step in steps] == [0, 0]
+    steps, _ = build(reconstruction__steps=0)
+    assert [step.first_step for step in steps] == [0]
+
+
+@pytest.mark.parametrize("numerics", ["paper", "release"])
+def test_four_devices_compute_what_one_does(numerics):
+    """Gradients (by plain descent) and Adam's parameters, with ID-MRF, whose release form centres over the batch."""
+    widths = (4, 4, 4, 4, 4)
+    vgg = jax.tree.map(jnp.asarray, vgg_recipe.parameters(3, widths))
+    results = {}
+    for devices in (1, 4):
+        mesh = Mesh(np.array(jax.devices()[:devices]), (sharding.AXIS,))
+        (_, step), state = build(sharding.AXIS, numerics=numerics, loss__lambda_mrf=0.05, loss__lambda_adv=0.1)
+        networks = dataclasses.replace(step.networks, vgg=vgg19.VGG19(layers=("conv3_2", "conv4_2"), widths=widths))
+        descent = dataclasses.replace(networks, adam=optax.with_extra_args_support(optax.identity()))
+        for name, chosen in (("adam", networks), ("descent", descent)):
+            state_of = jax.tree.map(jnp.copy, state)
+            if name == "descent":
+                empty = chosen.adam.init(state.params)
+                state_of = state_of.replace(adam_generator=empty, adam_critics=empty)
+            program = sharding.compile_step(dataclasses.replace(step, networks=chosen), mesh)
+            spread = sharding.put_images(mesh, list(np.asarray(images(step))))
+            after, metrics = program(jax.device_put(state_of, sharding.replicated(mesh)), spread, vgg)
+            results[name, devices] = jax.device_get((after.params, after.critics, metrics))
+    for name, atol in (("descent", 2e-7), ("adam", 2e-5)):
+        close = functools.partial(np.testing.assert_allclose, rtol=2e-4, atol=atol)
+        jax.tree.map(close, results[name, 1], results[name, 4])
+
+
+def test_masks_are_drawn_per_batch_or_per_image_within_the_canvas():
+    for masks_per_batch, count in (("one", 1), ("each", 4)):
+        (step, _), _ = build(geometry__masks_per_batch=masks_per_batch)
+        batch = step.draw(jax.random.key(5), as_unit(images(step)[0]))
+        assert batch.mask.shape == (count, 16, 24, 1)
+        known = (1 - batch.mask).sum((1, 2, 3))
+        np.testing.assert_array_equal(known, np.full(count, 8 * 12))
+        assert len(set(np.asarray(batch.alpha).tolist())) == 4
+
+
+def test_the_average_follows_and_ends_between():
+    (step, _), state = build()
+    after, _ = jax.jit(step)(state, as_unit(images(step)), {})
+    # At step 0 the decay is 1/10: the average takes nine tenths of the way.
+    expected = jax.tree.map(lambda old, new: 0.1 * old + 0.9 * new, state.average, after.params)
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), after.average, expected)
+
+
+@pytest.mark.parametrize(("schedule", "start", "end"), [("constant", 1e-3, 1e-3), ("cosine", 1e-3, 1e-5)])
+def test_schedules_count_from_their_phase(schedule, start, end):
+    (_, step), _ = build(
+        reconstruction__steps=5,
+        adversarial__steps=100,
+        adversarial__schedule=schedule,
+        adversarial__learning_rate=1e-3,
+        adversarial__warmup_steps=2,
+    )
+    rate = step.variants.learning_rate
+    assert step.first_step == 5
+    np.testing.assert_allclose(rate(jnp.array(0)), start / 2, rtol=1e-3)
+    np.testing.assert_allclose(rate(jnp.array(1)), start, rtol=1e-3)
+    np.testing.assert_allclose(rate(jnp.array(100)), end, rtol=1e-3)
+
+
+def test_a_batch_that_does_not_split_over_the_devices_is_refused():
+    with pytest.raises(ValueError, match=r"data.batch is 6; it takes a multiple of the 4 devices"):
+        sharding.build_mesh(6)
