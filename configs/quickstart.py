@@ -1,4 +1,12 @@
-"""SRN small, on the photographs that scikit-image carries: both phases in 5 minutes on two CPU cores."""
+"""SRN in small, on the photographs that scikit-image carries: both phases, 32x32 -> 64x64, on a laptop.
+
+    python -m srn_jax.main --config=configs/quickstart.py
+
+Hardware and time: QUICKTIME
+Expected score: QUICKSCORE
+Not the paper's: width 16 in place of 64, and no ID-MRF, since VGG-19's weights are not in the box.
+With 15 training photographs, augmentation, a decaying rate and the average of the generator are what generalizes.
+"""
 
 from srn_jax.config import Config
 
@@ -7,26 +15,25 @@ def get_config() -> Config:
     """Returns the experiment."""
     config = Config()
     config.geometry.known, config.geometry.canvas = (32, 32), (64, 64)
-    config.geometry.masks_per_batch = "each"
+    config.geometry.margins = "center"
     config.model.width = 16
-    config.critic.width = 16
     config.loss.lambda_mrf = 0.0
-    config.loss.spatial = "plain"
-    config.data.source = "embedded"
-    config.data.batch = 8
-    config.data.scale = (0.3, 1.0)
-    config.data.color = 0.5
-    config.data.held_out_scales = (1.0, 0.6, 0.35)
-    config.data.held_out_crops = 4
-    config.data.threads = 1
-    config.reconstruction.steps = 900
-    config.reconstruction.learning_rate = 1e-3
+    config.critic.width = 16
+    config.reconstruction.steps = 1_000
+    config.reconstruction.learning_rate = 5e-4
     config.reconstruction.schedule = "cosine"
     config.reconstruction.warmup_steps = 50
-    config.adversarial.steps = 30
+    config.adversarial.steps = 40
+    config.data.source = "embedded"
+    config.data.batch = 8
+    config.data.scale = (0.15, 1.0)
+    config.data.held_out_scales = (1.0, 0.6, 0.35)
+    config.data.held_out_crops = 4
+    config.data.color = 0.3
+    config.data.threads = 1  # the cores have enough to do
     config.run.average = 0.98
-    config.run.log_every_steps = 25
-    config.run.evaluate_every_steps = 100
-    config.run.image_every_steps = 300
-    config.run.save_every_steps = 300
+    config.run.log_every_steps = 20
+    config.run.image_every_steps = 200
+    config.run.evaluate_every_steps = 200
+    config.run.save_every_steps = 200
     return config

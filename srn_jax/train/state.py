@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Key
 
 from srn_jax import config as settings
 from srn_jax.models import vgg19
@@ -29,11 +29,11 @@ class Networks:
 
 
 class TrainState(struct.PyTreeNode):
-    """Everything that a run needs to go on, bit for bit."""
+    """Everything that a run needs to go on, bit for bit; its leaves are arrays, or what describes them."""
 
-    step: Int[Array, ""]  # generator updates done, over all phases
-    updates: Int[Array, ""]  # Adam updates of all networks in this phase
-    key: Key[Array, ""]  # the run's; never changes, steps fold their number into it
+    step: Any  # int32, generator updates done, over all phases
+    updates: Any  # int32, Adam updates of all networks in this phase
+    key: Any  # the run's; never changes, steps fold their number into it
     params: Any  # the generator's
     average: Any  # its exponential moving average
     critics: dict[str, Any]

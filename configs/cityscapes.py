@@ -1,0 +1,21 @@
+"""SRN on Cityscapes (street scenes), the paper's setting: 256x256 -> 256x512.
+
+    python -m srn_jax.main --config=configs/cityscapes.py [--config.data.path=FOLDER] [--config.loss.vgg=FILE]
+
+Data: the leftImg8bit photographs of train and val, behind a registration.
+They lie below `data.path`; the last 500 by name are held out.
+Weights: VGG-19 to conv4_2 in `loss.vgg`, an .npz with Keras' layer names.
+Hardware and hours: not measured here yet. Expected score: not measured here yet.
+"""
+
+from srn_jax.config import Config
+
+
+def get_config() -> Config:
+    """Returns the experiment."""
+    config = Config()
+    config.geometry.known, config.geometry.canvas = (256, 256), (256, 512)
+    config.geometry.margins = "center"
+    config.data.path = "data/cityscapes"
+    config.data.held_out = 500
+    return config

@@ -1,0 +1,21 @@
+"""SRN on CUB-200-2011 (birds), the paper's setting: 128x128 -> 256x256.
+
+    python -m srn_jax.main --config=configs/cub200.py [--config.data.path=FOLDER] [--config.loss.vgg=FILE]
+
+Data: the 11,788 bird photographs (folder images/ of the archive).
+They lie below `data.path`; the last 512 by name are held out.
+Weights: VGG-19 to conv4_2 in `loss.vgg`, an .npz with Keras' layer names.
+Hardware and hours: not measured here yet. Expected score: not measured here yet.
+"""
+
+from srn_jax.config import Config
+
+
+def get_config() -> Config:
+    """Returns the experiment."""
+    config = Config()
+    config.geometry.known, config.geometry.canvas = (128, 128), (256, 256)
+    config.geometry.margins = "random"
+    config.data.path = "data/cub200"
+    config.data.held_out = 512
+    return config

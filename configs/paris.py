@@ -1,0 +1,21 @@
+"""SRN on Paris StreetView (street views), the paper's setting: 256x256 -> 256x512.
+
+    python -m srn_jax.main --config=configs/paris.py [--config.data.path=FOLDER] [--config.loss.vgg=FILE]
+
+Data: the 14,900 training photographs of Pathak et al. (2016), to be asked for from its authors.
+They lie below `data.path`; the last 100 by name are held out.
+Weights: VGG-19 to conv4_2 in `loss.vgg`, an .npz with Keras' layer names.
+Hardware and hours: not measured here yet. Expected score: not measured here yet.
+"""
+
+from srn_jax.config import Config
+
+
+def get_config() -> Config:
+    """Returns the experiment."""
+    config = Config()
+    config.geometry.known, config.geometry.canvas = (256, 256), (256, 512)
+    config.geometry.margins = "center"
+    config.data.path = "data/paris"
+    config.data.held_out = 100
+    return config

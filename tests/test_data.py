@@ -1,0 +1,204 @@
+"""Photographs of every kind, their split, crops, and the pipeline's order."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from srn_jax import config as settings
+from srn_jax import pictures
+from srn_jax.data import augment, pipeline, sources
+from srn_jax.errors import InputError
+from tests.tiny import write_pictures
+
+
+def folder_data(path: Path, **changes) -> settings.Data:
+    data = settings.Data(path=str(path), held_out=2, batch=3, threads=2)
+    for name, value in changes.items():
+        setattr(data, name, value)
+    return data
+
+
+def gradient(height: int = 20, width: int = 30) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([rows * 10 % 256, columns * 8 % 256, (rows + columns) % 256], axis=-1).astype(np.uint8)
+
+
+def test_decode_turns_a_photo_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held on its side: turn clockwise
+    Image.fromarray(gradient()).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(np.asarray(pictures.decode(tmp_path / "a.png")), np.rot90(gradient(), -1))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "CMYK", "I;16"])
+def test_decode_gives_rgb_of_every_mode(tmp_path, mode):
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    if mode == "I;16":
+        Image.fromarray(gradient()[..., 0].astype(np.uint16) * 257).save(path)
+    else:
+        Image.fromarray(gradient()).convert(mode).save(path)
+    decoded = pictures.decode(path)
+    assert decoded.mode == "RGB"
+    assert decoded.size == (30, 20)
+    if mode == "I;16":
+        np.testing.assert_array_equal(np.asarray(decoded)[..., 1], gradient()[..., 0])
+
+
+def test_decode_puts_transparency_on_white(tmp_path):
+    pixels = np.dstack([gradient(), np.where(np.arange(30) < 10, 0, 255)[None].repeat(20, axis=0)]).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    decoded = np.asarray(pictures.decode(tmp_path / "a.png"))
+    assert (decoded[:, :10] == 255).all()
+    np.testing.assert_array_equal(decoded[:, 10:], gradient()[:, 10:])
+
+
+def test_crop_takes_the_window_that_it_is_told():
+    picture = Image.fromarray(gradient(40, 60))
+    whole = pictures.crop_and_resize(picture, (20, 20), 1.0, (0.0, 1.0))  # the right square, halved
+    box = picture.resize((20, 20), Image.Resampling.BICUBIC, box=(20, 0, 60, 40))
+    np.testing.assert_array_equal(np.asarray(whole), np.asarray(box))
+    same = pictures.crop_and_resize(picture, (20, 30), 0.5, (1.0, 0.0))
+    np.testing.assert_array_equal(np.asarray(same), gradient(40, 60)[20:, :30])
+
+
+def test_small_pictures_are_enlarged():
+    assert pictures.crop_and_resize(Image.fromarray(gradient(5, 7)), (32, 64), 1.0, (0.5, 0.5)).size == (64, 32)
+
+
+def test_color_changes_at_strength_and_not_at_zero():
+    picture, rng = Image.fromarray(gradient()), np.random.default_rng(0)
+    assert augment.jitter_color(picture, 0.0, rng) is picture
+    changed = np.asarray(augment.jitter_color(picture, 0.5, rng))
+    assert changed.shape == (20, 30, 3)
+    assert np.abs(changed.astype(int) - gradient()).mean() > 2
+
+
+def test_a_folder_holds_out_its_last_block(tmp_path):
+    write_pictures(tmp_path / "sub", 5)
+    training, held_out = sources.folder(folder_data(tmp_path), 0)
+    assert [path.name for path in training.files] == ["picture_000.png", "picture_001.png", "picture_002.png"]
+    assert [path.name for path in held_out.files] == ["picture_003.png", "picture_004.png"]
+
+
+def test_a_folder_of_its_own_is_held_out(tmp_path):
+    write_pictures(tmp_path / "train", 2)
+    write_pictures(tmp_path / "val", 3)
+    data = folder_data(tmp_path / "train", held_out_path=str(tmp_path / "val"))
+    training, held_out = sources.folder(data, 0)
+    assert (len(training), len(held_out)) == (2, 3)
+    with pytest.raises(InputError, match=r"data.held_out_path shares 2 pictures with data.path"):
+        sources.folder(folder_data(tmp_path / "train", held_out_path=str(tmp_path)), 0)
+
+
+def test_folders_that_do_not_do_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"data.path is '.*nowhere', which is no folder"):
+        sources.folder(folder_data(tmp_path / "nowhere"), 0)
+    (tmp_path / "notes.txt").write_text("no picture")
+    with pytest.raises(InputError, match="which holds no picture"):
+        sources.folder(folder_data(tmp_path), 0)
+    write_pictures(tmp_path, 2)
+    with pytest.raises(InputError, match=r"data.held_out is 2, but .* holds 2 pictures"):
+        sources.folder(folder_data(tmp_path), 0)
+
+
+def test_hidden_and_foreign_files_are_left_out(tmp_path):
+    write_pictures(tmp_path, 1)
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / ".thumbnails").mkdir()
+    write_pictures(tmp_path / ".thumbnails", 1)
+    assert [path.name for path in pictures.list_pictures(str(tmp_path), "x")] == ["picture_000.png"]
+
+
+def test_unreadable_pictures_are_named_counted_and_passed_over(tmp_path, caplog):
+    write_pictures(tmp_path, 3)
+    (tmp_path / "picture_001.png").write_bytes(b"no picture")
+    photographs = sources.Photographs(pictures.list_pictures(str(tmp_path), "x"), max_unreadable=1)
+    np.testing.assert_array_equal(np.asarray(photographs[1]), np.asarray(photographs[2]))
+    assert len(photographs.readable()) == 2
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 1
+    assert "picture_001.png" in messages[0]
+    assert "1 of 3" in messages[0]
+    whole = (tmp_path / "picture_000.png").read_bytes()
+    (tmp_path / "picture_000.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"2 unreadable pictures, the last .*run.max_unreadable allows 1"):
+        photographs.readable()
+
+
+def test_a_folder_without_a_readable_picture_ends_the_run(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    photographs = sources.Photographs([tmp_path / "a.png"], max_unreadable=5)
+    for read in (lambda: photographs[0], photographs.readable):
+        with pytest.raises(InputError, match=r"none of the 1 picture files beside .* is readable"):
+            read()
+
+
+def test_embedded_photographs_never_overlap():
+    training, held_out = sources.embedded(settings.Data(), 0)
+    assert not set(training.files) & set(held_out.files)
+    assert len(training.readable()) == len(training)
+    assert len(held_out.readable()) == 4
+    scenes = [
+        {path.stem.removesuffix("_left").removesuffix("_right") for path in p.files} for p in (training, held_out)
+    ]
+    assert not scenes[0] & scenes[1]  # the stereo pair is one scene
+
+
+def take(photographs, data, start: int, count: int, seed: int = 0) -> list[np.ndarray]:
+    batches = pipeline.training_batches(photographs, data, (8, 12), seed, start)
+    return [next(batches) for _ in range(count)]
+
+
+def test_batches_depend_on_seed_and_number_alone(tmp_path):
+    write_pictures(tmp_path, 7)
+    data = folder_data(tmp_path, scale=(0.3, 1.0), color=0.3)
+    photographs, _ = sources.folder(data, 0)
+    reference = take(photographs, data, 0, 6)
+    assert reference[0].shape == (3, 8, 12, 3)
+    assert reference[0].dtype == np.uint8
+    for number, batch in enumerate(
+        take(photographs, folder_data(tmp_path, scale=(0.3, 1.0), color=0.3, threads=1), 4, 2)
+    ):
+        np.testing.assert_array_equal(batch, reference[4 + number])
+    assert not np.array_equal(take(photographs, data, 0, 1, seed=1)[0], reference[0])
+    assert not np.array_equal(reference[0], reference[1])
+
+
+def test_an_epoch_shows_every_picture_once(tmp_path):
+    for number in range(6):
+        Image.new("RGB", (12, 8), (number * 40, 0, 0)).save(tmp_path / f"{number}.png")
+    data = folder_data(tmp_path, held_out=1)
+    photographs, _ = sources.folder(data, 0)
+    data.batch = 5
+    for batch in take(photographs, data, 0, 3):
+        assert sorted(batch[:, 0, 0, 0].tolist()) == [0, 40, 80, 120, 160]
+
+
+def test_flips_are_as_frequent_as_asked(tmp_path):
+    half = np.zeros((8, 12, 3), np.uint8)
+    half[:, 6:] = 255
+    Image.fromarray(half).save(tmp_path / "0.png")
+    Image.fromarray(half).save(tmp_path / "1.png")
+    for flip, allowed in ((0.0, {0}), (1.0, {255}), (0.5, {0, 255})):
+        data = folder_data(tmp_path, held_out=1, flip=flip, batch=32)
+        photographs, _ = sources.folder(data, 0)
+        assert set(take(photographs, data, 0, 1)[0][:, 0, 0, 0].tolist()) == allowed
+
+
+def test_held_out_crops_are_fixed_and_spread(tmp_path):
+    write_pictures(tmp_path, 3)
+    data = folder_data(tmp_path, held_out_scales=(1.0, 0.5), held_out_crops=2)
+    _, photographs = sources.folder(data, 0)
+    window = settings.Geometry(known=(8, 12), canvas=(16, 24), margins="random")
+    held_out = pipeline.held_out_crops(photographs, data, window)
+    again = pipeline.held_out_crops(photographs, data, window)
+    assert held_out.images.shape == (2 * 2 * 2, 16, 24, 3)
+    np.testing.assert_array_equal(held_out.images, again.images)
+    np.testing.assert_array_equal(held_out.masks, again.masks)
+    assert len({image.tobytes() for image in held_out.images}) == 8
+    assert len({mask.tobytes() for mask in held_out.masks}) > 1
+    few = held_out.spread(3)
+    np.testing.assert_array_equal(few.images[[0, -1]], held_out.images[[0, -1]])
+    assert len(held_out.spread(100).images) == 8
