@@ -55,7 +55,7 @@ def known_on_grey(held_out: HeldOut) -> Images:
     return np.where(held_out.masks > 0.5, np.uint8(128), held_out.images)
 
 
-def strips(completed: Images, held_out: HeldOut) -> Images:
+def strips(completed: Images, held_out: HeldOut) -> UInt8[np.ndarray, "n h w3 3"]:
     """Returns known | extrapolated | truth side by side, [n, h, 3w, 3]."""
     return np.concatenate([known_on_grey(held_out), completed, held_out.images], axis=2)
 

@@ -235,4 +235,4 @@ def test_normalizations_take_statistics_in_float32(form, dtype):
     normalize = jax.jit(ops.NORMALIZATIONS[form], static_argnums=2)
     result, exact = normalize(f, mask, 0.5), normalize(f.astype(np.float32), mask, 0.5)
     assert result.dtype == dtype
-    np.testing.assert_allclose(result.astype(np.float32), exact, rtol=jnp.finfo(dtype).eps, atol=0.01)
+    np.testing.assert_allclose(result.astype(np.float32), exact, rtol=float(jnp.finfo(dtype).eps), atol=0.01)

@@ -96,7 +96,7 @@ def check_canvas(model: nn.Module, known: Size, canvas: Size) -> None:
 def _suitable_sizes(known: Size, canvas: Size, ratio: tuple[int, int]) -> list[Size]:
     """Returns the nearest suitable known size, and the one that this canvas, rounded, takes."""
 
-    def nearest(height: float, width: float) -> Size:
+    def nearest(height: int | float, width: int | float) -> Size:
         return max(4, round(height / 4) * 4), max(4, round(width / 4) * 4)
 
     return list(dict.fromkeys([nearest(*known), nearest(canvas[0] / ratio[0], canvas[1] / ratio[1])]))

@@ -56,6 +56,6 @@ def _drop_lines_after(path: Path, step: int) -> None:
 
 def _step_of(line: str) -> float:
     try:
-        return json.loads(line)["step"]
+        return float(json.loads(line)["step"])
     except (ValueError, KeyError):  # a line that a killed run left half written
         return math.inf

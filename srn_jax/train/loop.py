@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from clu import parameter_overview
@@ -197,7 +198,7 @@ def _load_vgg(config: Config, networks: Networks, steps: list[Step], mesh: jax.s
             "ID-MRF compares features of a VGG-19 with random filters: good for trying the program out, not for "
             "training: such features know edges at best, no textures or objects. Set loss.vgg to a file of weights"
         )
-        parameters = networks.vgg.init(jax.random.key(0), np.zeros((1, 32, 32, 3), np.float32))["params"]
+        parameters = networks.vgg.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]
     else:
         parameters = vgg19.load(config.loss.vgg, config.loss.mrf_layers)
     return jax.device_put(parameters, sharding.replicated(mesh))

@@ -1,0 +1,169 @@
+"""A run as a whole: it resumes bit for bit, refuses what would not continue it, and never saves what is broken."""
+
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import tensorboardX.proto.event_pb2 as event
+from PIL import Image
+
+from srn_jax import config as settings
+from srn_jax import load_generator
+from srn_jax.errors import InputError
+from srn_jax.train import loop
+from srn_jax.train.checkpoint import Checkpoints, shapes_of
+from srn_jax.train.log import Log
+from srn_jax.train.state import TrainState, build_networks, init_state
+from tests import tiny
+
+
+def run(folder: Path, stop_at: int | None = None, **changes) -> loop.Outcome:
+    """Trains; with `stop_at`, SIGTERM comes while that step is being reported."""
+    report_step = loop._report_step
+
+    def report_and_stop(run, number, *arguments):
+        report_step(run, number, *arguments)
+        if number == stop_at:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "_report_step", report_and_stop)
+        return loop.train(settings.resolve(tiny.config(**changes)), folder)
+
+
+def restore(folder: Path, **changes) -> TrainState:
+    config = settings.resolve(tiny.config(**changes))
+    networks = build_networks(config)
+    state = jax.jit(lambda key: init_state(key, config, networks))(jax.random.key(0))
+    restored = Checkpoints(folder, config.run).restore(shapes_of(state))
+    assert restored is not None
+    return restored
+
+
+def leaves(state: TrainState) -> list[np.ndarray]:
+    return [np.asarray(x) for x in jax.tree.leaves(state.replace(key=jax.random.key_data(state.key)))]
+
+
+def lines(folder: Path) -> list[dict]:
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key != "images_per_second"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A run of both phases that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    outcome = run(folder)
+    assert outcome.interrupted is None
+    assert outcome.checkpoint == folder / "checkpoints" / "6"
+    return folder
+
+
+def test_a_run_stopped_in_each_phase_and_between_equals_an_uninterrupted_one(whole, tmp_path):
+    for stop in (2, 3, 4):
+        outcome = run(tmp_path, stop_at=stop)
+        assert outcome.interrupted == "SIGTERM"
+        assert outcome.checkpoint == tmp_path / "checkpoints" / str(stop)
+    assert run(tmp_path).interrupted is None
+    for a, b in zip(leaves(restore(whole)), leaves(restore(tmp_path)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert lines(tmp_path) == lines(whole)
+
+
+def test_a_finished_run_has_written_everything(whole):
+    rows = lines(whole)
+    assert [row["step"] for row in rows if "total" in row] == [1, 2, 3, 4, 5, 6]
+    assert {"critic", "penalty", "adversarial"} <= rows[-2].keys()
+    assert "held_out/psnr_unknown" in rows[-1]
+    with Image.open(whole / "images" / "step_0000006.png") as strip:
+        assert strip.size[0] == 3 * 24
+    (board,) = (whole / "tensorboard").iterdir()
+    assert b"held_out/psnr_unknown" in board.read_bytes()
+    assert event.Event  # the file is one that TensorBoard reads
+    assert json.loads((whole / "config.json").read_text())["model"]["expansion"] == "subpixel"
+    assert not list(whole.rglob(".*.part"))
+
+
+def test_the_generator_that_users_load_is_the_average(whole):
+    loaded, state = load_generator(whole), restore(whole)
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, state.average)
+    assert any(
+        np.any(a != b) for a, b in zip(jax.tree.leaves(state.average), jax.tree.leaves(state.params), strict=True)
+    )
+    assert (loaded.known, loaded.canvas, loaded.margins) == ((8, 12), (16, 24), "random")
+
+
+def test_a_finished_run_is_not_trained_again(whole, tmp_path):
+    copy = shutil.copytree(whole, tmp_path / "copy")
+    before = lines(copy)
+    assert run(copy).checkpoint == copy / "checkpoints" / "6"
+    assert lines(copy) == before
+
+
+def test_another_experiment_in_the_folder_is_refused(whole):
+    with pytest.raises(InputError, match=r"belongs to a run with other settings \(model.blend was 0.5, is 0.25\)"):
+        run(whole, model__blend=0.25)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_used(whole, tmp_path, caplog):
+    copy = shutil.copytree(whole, tmp_path / "copy")
+    shutil.copytree(copy / "checkpoints" / "6", copy / "checkpoints" / "7")
+    for file in (copy / "checkpoints" / "7" / "state").rglob("*"):
+        if file.is_file() and file.parent.name == "d":
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert int(restore(copy).step) == 6
+    assert any("checkpoints/7" in record.getMessage() for record in caplog.records)
+    for file in (copy / "checkpoints").rglob("*"):
+        if file.is_file() and file.parent.name == "d":
+            file.unlink()
+    with pytest.raises(InputError, match=r"none of \d checkpoints can be read, the newest .*checkpoints/6"):
+        restore(copy)
+
+
+@pytest.mark.parametrize(("save_every", "saved"), [(100, "no checkpoint had been saved yet"), (1, "checkpoints/1")])
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, save_every, saved):
+    with pytest.raises(loop.DivergedError, match=r"step 2: .*gradient_norm is (nan|inf).*" + saved):
+        run(tmp_path, reconstruction__learning_rate=1e18, run__save_every_steps=save_every)
+    for step in (tmp_path / "checkpoints").glob("[0-9]*"):
+        assert all(np.isfinite(x).all() for x in jax.tree.leaves(load_generator(step).params))
+
+
+def test_newest_and_best_are_kept(tmp_path):
+    config = settings.resolve(tiny.config(run__keep_newest=2, run__keep_best=1))
+    networks = build_networks(config)
+    state = init_state(jax.random.key(0), config, networks)
+    from srn_jax.generator import Generator
+
+    generator = Generator(state.average, networks.generator, (8, 12), (16, 24), "random")
+    checkpoints = Checkpoints(tmp_path, config.run)
+    for step, psnr in ((1, 10.0), (2, 30.0), (3, None), (4, 20.0), (5, None)):
+        metrics = None if psnr is None else {"psnr_unknown": psnr}
+        checkpoints.save(state.replace(step=np.int32(step)), generator, metrics)
+    checkpoints.close()
+    assert sorted(int(path.name) for path in (tmp_path / "checkpoints").glob("[0-9]*")) == [2, 4, 5]
+
+
+def test_lines_after_the_checkpoint_are_taken_out_again(tmp_path):
+    log = Log(tmp_path, 0)
+    for step in (1, 2, 3):
+        log.scalars(step, {"total": float(step), "bad": float("nan")})
+    log.close()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "tot')  # killed while writing
+    Log(tmp_path, 2).close()
+    assert [(row["step"], row["bad"]) for row in lines(tmp_path)] == [(1, None), (2, None)]
+
+
+def test_random_filters_are_allowed_by_name_with_a_warning(tmp_path, caplog):
+    config = settings.resolve(tiny.config(loss__lambda_mrf=0.05, loss__vgg="random", loss__mrf_layers=("conv1_2",)))
+    networks = build_networks(config)
+    from srn_jax.train import sharding
+    from srn_jax.train.step import build_steps
+
+    vgg = loop._load_vgg(config, networks, build_steps(config, networks), sharding.build_mesh(4))
+    assert sorted(vgg) == ["conv1_1", "conv1_2"]
+    assert "not for training" in caplog.text
