@@ -19,7 +19,7 @@ def get_config() -> Config:
     config.model.width = 16
     config.loss.lambda_mrf = 0.0
     config.critic.width = 16
-    config.reconstruction.steps = 1_000
+    config.reconstruction.steps = 1_200
     config.reconstruction.learning_rate = 5e-4
     config.reconstruction.schedule = "cosine"
     config.reconstruction.warmup_steps = 50

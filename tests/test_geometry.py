@@ -89,11 +89,3 @@ def test_margins_place_the_window(margins, canvas, offset):
 def test_random_margins_reach_both_ends_and_every_place_between():
     places = {tuple(offset) for offset in draw("random", 300, (5, 7)).tolist()}
     assert places == {(top, left) for top in range(3) for left in range(4)}
-
-
-@pytest.mark.parametrize("margins", geometry.MARGINS)
-def test_windows_lie_on_the_canvas(margins):
-    offsets = draw(margins, 50, CANVAS)
-    assert offsets.shape == (50, 2)
-    assert (offsets >= 0).all()
-    assert (offsets + KNOWN <= CANVAS).all()

@@ -53,27 +53,19 @@ def test_upsample_x2_repeats_pixels():
     np.testing.assert_array_equal(ops.upsample_x2(jnp.asarray(x)), expected)
 
 
-def assert_reads(resize, inputs: int, outputs: int, expected: list[int]) -> None:
-    """Asserts which rows, and which columns, a nearest resize along one axis reads."""
-    x = normal(2, inputs, 4, 3)
-    np.testing.assert_array_equal(resize(jnp.asarray(x), (outputs, 4)), x[:, expected])
-    x = normal(2, 4, inputs, 3)
-    np.testing.assert_array_equal(resize(jnp.asarray(x), (4, outputs)), x[:, :, expected])
-
-
 @pytest.mark.parametrize(
     ("inputs", "outputs", "expected"),
     [
         (2, 5, [0, 0, 0, 1, 1]),
         (5, 2, [0, 2]),
         (7, 3, [0, 2, 4]),
-        (6, 3, [0, 2, 4]),
         (3, 6, [0, 0, 1, 1, 2, 2]),
-        (4, 1, [0]),
     ],
 )
 def test_resize_nearest_floors(inputs, outputs, expected):
-    assert_reads(ops.resize_nearest, inputs, outputs, expected)
+    x = normal(2, inputs, 4, 3)
+    result = jax.jit(ops.resize_nearest, static_argnums=1)(x, (outputs, 6))
+    np.testing.assert_array_equal(result, x[:, expected][:, :, [0, 0, 1, 2, 2, 3]])
 
 
 @pytest.mark.parametrize(
@@ -81,7 +73,6 @@ def test_resize_nearest_floors(inputs, outputs, expected):
     [
         (2, 3, [0, 1, 1]),  # 0, 0.5, 1: ties go up
         (3, 5, [0, 1, 1, 2, 2]),  # 0, 0.5, 1, 1.5, 2
-        (5, 3, [0, 2, 4]),
         (4, 3, [0, 2, 3]),  # 0, 1.5, 3
         (3, 8, [0, 0, 1, 1, 1, 1, 2, 2]),  # steps of 2 / 7
         (4, 1, [0]),
@@ -89,7 +80,9 @@ def test_resize_nearest_floors(inputs, outputs, expected):
     ],
 )
 def test_resize_nearest_aligned_rounds_half_up(inputs, outputs, expected):
-    assert_reads(ops.resize_nearest_aligned, inputs, outputs, expected)
+    x = normal(2, inputs, 4, 3)
+    result = jax.jit(ops.resize_nearest_aligned, static_argnums=1)(x, (outputs, 6))
+    np.testing.assert_array_equal(result, x[:, expected][:, :, [0, 1, 1, 2, 2, 3]])
 
 
 @pytest.mark.parametrize("size", [(6, 12), (9, 4), (3, 8)])
@@ -172,12 +165,17 @@ def release_statistics(values: np.ndarray, region: np.ndarray) -> tuple[float, f
 
 
 STATISTICS = {"paper": paper_statistics, "release": release_statistics}
+BLEND = 0.3
 
 
-@pytest.mark.parametrize("blend", [0.3, 1.0])
+@functools.cache
+def normalization(form: str):
+    return jax.jit(ops.NORMALIZATIONS[form], static_argnums=2)
+
+
 @pytest.mark.parametrize("masks", [1, 2])
 @pytest.mark.parametrize("form", STATISTICS)
-def test_context_normalization_equals_equations_2_and_3(form, masks, blend):
+def test_context_normalization_equals_equations_2_and_3(form, masks):
     mask = window_masks(6, 9)[:masks]
     f = normal(2, 6, 9, 3) * np.array([1, 2, 5], np.float32) + np.array([0, 3, -4], np.float32)
     f += 2 * window_masks(6, 9)  # the regions differ in mean
@@ -188,19 +186,19 @@ def test_context_normalization_equals_equations_2_and_3(form, masks, blend):
         mean2, variance2 = STATISTICS[form](expected[b, :, :, k], 1 - unknown)
         for i, j in zip(*np.nonzero(unknown), strict=True):
             matched = (f[b, i, j, k] - mean1) / variance1**0.5 * variance2**0.5 + mean2
-            expected[b, i, j, k] = blend * matched + (1 - blend) * f[b, i, j, k]
-    result = jax.jit(ops.NORMALIZATIONS[form], static_argnums=2)(f, mask, blend)
+            expected[b, i, j, k] = BLEND * matched + (1 - BLEND) * f[b, i, j, k]
+    result = normalization(form)(f, mask, BLEND)
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("form", ops.NORMALIZATIONS)
 def test_blend_0_and_known_positions_are_the_identity(form):
-    f, mask = jnp.asarray(normal(2, 6, 9, 3)), jnp.asarray(window_masks(6, 9))
+    f, mask = normal(2, 6, 9, 3), window_masks(6, 9)
     known = np.broadcast_to(mask == 0, f.shape)
-    np.testing.assert_array_equal(ops.NORMALIZATIONS[form](f, mask, 0.0), f)
-    result = ops.NORMALIZATIONS[form](f, mask, 0.5)
+    np.testing.assert_array_equal(normalization(form)(f, mask, 0.0), f)
+    result = np.asarray(normalization(form)(f, mask, BLEND))
     np.testing.assert_array_equal(result[known], f[known])
-    assert (form == "none") == bool((result == f).all())
+    assert (form == "none") == np.array_equal(result, f)
 
 
 @functools.cache
@@ -231,8 +229,7 @@ def test_normalizations_stay_finite(form, values, region):
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
 @pytest.mark.parametrize("form", STATISTICS)
 def test_normalizations_take_statistics_in_float32(form, dtype):
-    f, mask = (100 * normal(2, 20, 30, 2) + 900).astype(dtype), window_masks(20, 30)  # the squares overflow float16
-    normalize = jax.jit(ops.NORMALIZATIONS[form], static_argnums=2)
-    result, exact = normalize(f, mask, 0.5), normalize(f.astype(np.float32), mask, 0.5)
+    f, mask = (100 * normal(2, 6, 9, 3) + 900).astype(dtype), window_masks(6, 9)  # the squares overflow float16
+    result, exact = (normalization(form)(f.astype(kind), mask, BLEND) for kind in (dtype, np.float32))
     assert result.dtype == dtype
     np.testing.assert_allclose(result.astype(np.float32), exact, rtol=float(jnp.finfo(dtype).eps), atol=0.01)
