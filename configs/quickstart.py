@@ -19,11 +19,11 @@ def get_config() -> Config:
     config.model.width = 16
     config.loss.lambda_mrf = 0.0
     config.critic.width = 16
-    config.reconstruction.steps = 1_200
+    config.reconstruction.steps = 900
     config.reconstruction.learning_rate = 5e-4
     config.reconstruction.schedule = "cosine"
     config.reconstruction.warmup_steps = 50
-    config.adversarial.steps = 40
+    config.adversarial.steps = 30
     config.data.source = "embedded"
     config.data.batch = 8
     config.data.scale = (0.15, 1.0)
@@ -33,7 +33,7 @@ def get_config() -> Config:
     config.data.threads = 1  # the cores have enough to do
     config.run.average = 0.98
     config.run.log_every_steps = 20
-    config.run.image_every_steps = 200
-    config.run.evaluate_every_steps = 200
-    config.run.save_every_steps = 200
+    config.run.image_every_steps = 300
+    config.run.evaluate_every_steps = 300
+    config.run.save_every_steps = 300
     return config

@@ -134,7 +134,6 @@ def test_parameters_saved_from_several_devices_come_back(generator, tmp_path):
     assert_same(load_generator(tmp_path), generator)
 
 
-@pytest.mark.xfail(strict=True, reason="TrainState's annotations refuse jax.ShapeDtypeStruct")
 def test_whole_state_is_restored(generator, tmp_path):
     state = tiny_state(generator, 7)
     before = Checkpoints(tmp_path, Run())
@@ -157,6 +156,7 @@ def test_newest_and_best_are_kept(generator, tmp_path):
         checkpoints.save(tiny_state(generator, step), generator, {"psnr_unknown": score})
     checkpoints.close()
     assert sorted(folder.name for folder in (tmp_path / "checkpoints").iterdir()) == ["2", "4"]
+    assert checkpoints.newest == tmp_path / "checkpoints" / "4"
 
 
 def test_architecture_survives_json(generator):
