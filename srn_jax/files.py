@@ -5,6 +5,18 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from srn_jax.errors import InputError
+
+
+def expand(path: str | Path, setting: str) -> Path:
+    """Returns `path` with ~ expanded; raises InputError, which names `setting`, where it is empty or ~ is nobody's."""
+    if not str(path):
+        raise InputError(f"{setting} is empty; it takes a path")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{setting} is {str(path)!r}, and there is no such user; ./~... names a file") from error
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
 from srn_jax.models.srn import GENERATORS
@@ -74,7 +75,7 @@ def load_generator(path: str | Path) -> Generator:
     """
     import orbax.checkpoint as ocp  # here, since a second of import is spent only where a checkpoint is read
 
-    folder = find_checkpoint(Path(path).expanduser().absolute())
+    folder = find_checkpoint(files.expand(path, "the checkpoint").absolute())
     missing = [item for item in (PARAMETERS, ARCHITECTURE) if not (folder / item).is_dir()]
     if missing:
         raise InputError(f"checkpoint {folder} is incomplete: it lacks {' and '.join(missing)}")
@@ -82,9 +83,7 @@ def load_generator(path: str | Path) -> Generator:
     try:
         description = checkpointer.restore(folder, ocp.args.Composite(**{ARCHITECTURE: ocp.args.JsonRestore()}))
         described = from_architecture(description[ARCHITECTURE])
-        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-        shapes = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding), described.params)
-        restored = checkpointer.restore(folder, ocp.args.Composite(**{PARAMETERS: ocp.args.StandardRestore(shapes)}))
+        params = _read_arrays(folder / PARAMETERS, described.params)
     except InputError:
         raise
     except Exception as error:  # orbax and tensorstore raise whatever the missing or broken file provokes
@@ -93,7 +92,31 @@ def load_generator(path: str | Path) -> Generator:
         ) from error
     finally:
         checkpointer.close()
-    return described.replace(params=restored[PARAMETERS])
+    return described.replace(params=params)
+
+
+def _read_arrays(folder: Path, shapes: Any) -> Any:
+    """Returns the arrays that orbax saved in `folder`, for a tree of nested dicts.
+
+    orbax's own restore starts all reads at once and, where one fails, abandons the others, whose tracebacks flood
+    stderr; hence one after the other, straight from the store.
+    """
+    import tensorstore as ts
+
+    def read(path, shape):
+        name = ".".join(key.key for key in path)
+        store = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{folder}/"}, "path": f"{name}/"}
+        spec = {"driver": "zarr", "kvstore": store, "fill_missing_data_reads": False}
+        array = ts.open(spec, context=context, open=True).result()
+        if array.shape != shape.shape:
+            raise InputError(
+                f"checkpoint {folder.parent} does not fit its own description: "
+                f"{name} has shape {array.shape}, not {shape.shape}"
+            )
+        return jax.device_put(array.read().result().astype(shape.dtype), jax.local_devices()[0])
+
+    context = ts.Context()
+    return jax.tree_util.tree_map_with_path(read, shapes)
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -112,7 +135,7 @@ def find_checkpoint(path: Path) -> Path:
 
 def root_cause(error: BaseException) -> str:
     """Returns the first line of the innermost exception, for libraries that wrap what happened in several others."""
-    while (inner := error.__cause__ or error.__context__) is not None:
+    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
         error = inner
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

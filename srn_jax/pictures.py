@@ -10,6 +10,10 @@ from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
 
+# Of what Pillow registers, the endings that name photographs: .h5 and .pdf are no pictures to a user.
+_ENDINGS = (".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif")
+_ENDINGS += (".tiff", ".webp")
+
 
 def decode(path: Path) -> Image.Image:
     """Returns the picture in RGB, upright as its EXIF orientation says, on white where it is transparent.
@@ -19,8 +23,10 @@ def decode(path: Path) -> Image.Image:
     with Image.open(path) as picture:
         picture.load()
         picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith("I;16"):
-            picture = Image.fromarray((np.asarray(picture).astype(np.uint32) // 257).astype(np.uint8))
+        if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PPM", None)):
+            picture = Image.fromarray(np.round(np.asarray(picture) / 257).astype(np.uint8))
+        if picture.mode in ("I", "F"):
+            raise ValueError("32 bits a pixel; 8 or 16 can be read")
         if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
             picture = picture.convert("RGBA")
             return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
@@ -37,7 +43,7 @@ def crop_and_resize(picture: Image.Image, size: Size, scale: float, place: tuple
       place: in [0, 1] each, where the window lies between top and bottom, left and right.
     """
     unit = scale * min(picture.height / size[0], picture.width / size[1])
-    height, width = unit * size[0], unit * size[1]
+    height, width = min(unit * size[0], picture.height), min(unit * size[1], picture.width)  # rounding may exceed it
     top, left = place[0] * (picture.height - height), place[1] * (picture.width - width)
     box = (left, top, min(left + width, picture.width), min(top + height, picture.height))
     return picture.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
@@ -52,12 +58,13 @@ def list_pictures(path: str, setting: str) -> list[Path]:
     root = Path(path).expanduser()
     if not path or not root.is_dir():
         raise InputError(f"{setting} is {path!r}, which is no folder; it takes one that holds pictures")
-    endings = Image.registered_extensions()
     hidden = (".", "__MACOSX")
     found = sorted(
         file
         for file in root.rglob("*")
-        if file.suffix.lower() in endings and not any(p.startswith(hidden) for p in file.relative_to(root).parts)
+        if file.suffix.lower() in _ENDINGS
+        and file.is_file()
+        and not any(p.startswith(hidden) for p in file.relative_to(root).parts)
     )
     if not found:
         raise InputError(f"{setting} is {path!r}, which holds no picture (.jpg, .png, .webp, ...)")

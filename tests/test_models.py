@@ -60,7 +60,7 @@ def test_margins_never_compile_anew_and_unknown_pixels_are_never_read(model):
         assert float(jnp.abs(painted).max()) <= 1.0
         poisoned = jnp.where(mask > 0.5, jnp.nan, image)
         np.testing.assert_array_equal(run(params, poisoned, mask), painted)
-    assert run._cache_size() == 1  # pyright: ignore[reportFunctionMemberAccess]
+    assert run._cache_size() == 1  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
 
 
 @pytest.mark.parametrize("name", GENERATORS)

@@ -188,7 +188,10 @@ def parameters_of(state: TrainState) -> dict:
     return {"generator": state.params, **state.critics}
 
 
-@pytest.mark.parametrize("name", TRAINING)
+FAST = ("c9_train_pretrain", "c9_train_l1conf", "c9_train_hr")
+
+
+@pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in TRAINING])
 def test_losses_and_gradients_equal_release(name):
     setup = set_up(name)
     case, step = setup.case, setup.step
@@ -250,6 +253,7 @@ def assert_parameters(setup: Setup, prefix: str, state: TrainState, atol: float)
         np.testing.assert_allclose(actual, setup.case[stored], rtol=0, atol=atol, err_msg=stored)
 
 
+@pytest.mark.slow
 def test_generator_updates_equal_release():
     setup = set_up("c9_train_pretrain")
     state, losses = setup.state, []
@@ -262,6 +266,7 @@ def test_generator_updates_equal_release():
     assert_parameters(setup, "after_seq/", state, 5e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["c9_train_full_tinyvgg", "c9_train_full"])
 def test_alternating_updates_equal_release(name):
     setup = set_up(name)

@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from srn_jax import config as settings
 from srn_jax.models import vgg19
 from srn_jax.train import sharding
-from srn_jax.train.state import TrainState, build_networks, init_state
+from srn_jax.train.state import TrainState, build_networks
 from srn_jax.train.step import Step, build_steps
 from tests import tiny, vgg_recipe
 
@@ -21,7 +21,7 @@ from tests import tiny, vgg_recipe
 def build(axis_name: str | None = None, **changes) -> tuple[list[Step], TrainState]:
     config = settings.resolve(tiny.config(**changes))
     networks = build_networks(config)
-    return build_steps(config, networks, axis_name), init_state(jax.random.key(0), config, networks)
+    return build_steps(config, networks, axis_name), tiny.state(config, networks)
 
 
 def images(step: Step, batch: int = 4) -> jax.Array:
@@ -75,7 +75,7 @@ def test_terms_of_weight_zero_are_not_built():
     assert [step.first_step for step in steps] == [0]
 
 
-@pytest.mark.parametrize("numerics", ["paper", "release"])
+@pytest.mark.parametrize("numerics", [pytest.param("paper", marks=pytest.mark.slow), "release"])
 def test_four_devices_compute_what_one_does(numerics):
     """Gradients (by plain descent) and Adam's parameters, with ID-MRF, whose release form centres over the batch."""
     widths = (4, 4, 4, 4, 4)

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
 from srn_jax import config as settings
+from srn_jax.train.state import Networks, TrainState, init_state
 
 
 def config(**changes: object) -> settings.Config:
@@ -29,6 +32,28 @@ def config(**changes: object) -> settings.Config:
         *section, setting = name.split("__")
         setattr(getattr(made, section[0]) if section else made, setting, value)
     return made
+
+
+def state(config: settings.Config, networks: Networks) -> TrainState:
+    """Returns a state at step 0; parameters come from NumPy, since initializers take long to compile."""
+    shapes = jax.eval_shape(lambda key: init_state(key, config, networks), jax.random.key(0))
+    rng = np.random.default_rng(0)
+
+    def draw(leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        fan = np.prod(leaf.shape[:-1]) if len(leaf.shape) > 1 else 100
+        return jnp.asarray(rng.normal(0.0, fan**-0.5, leaf.shape), jnp.float32)
+
+    params, critics = jax.tree.map(draw, (shapes.params, shapes.critics))
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        updates=jnp.zeros((), jnp.int32),
+        key=jax.random.key(0),
+        params=params,
+        average=params,
+        critics=critics,
+        adam_generator=networks.adam.init(params),
+        adam_critics=networks.adam.init(critics),
+    )
 
 
 def write_pictures(folder: Path, count: int, size: tuple[int, int] = (40, 56)) -> Path:

@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from srn_jax import files
 from srn_jax.errors import InputError, fail
 from srn_jax.generator import load_generator
 from srn_jax.geometry import MARGINS
@@ -34,6 +36,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.margins and any(getattr(options, side) is not None for side in ("top", "bottom", "left", "right")):
         parser.error("--margins and --top, --bottom, --left, --right exclude each other")
+    if not 0 <= options.seed < 2**32:
+        parser.error(f"--seed is {options.seed}; it takes 0 to {2**32 - 1}")
     return options
 
 
@@ -42,9 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
         generator = load_generator(options.checkpoint)
-        jobs = plan(Path(options.input).expanduser(), Path(options.output).expanduser(), options.force)
+        source, target = files.expand(options.input, "--input"), files.expand(options.output, "--output")
+        jobs = plan(source, target, options.force)
         wanted = Margins(options.top, options.bottom, options.left, options.right, options.margins, options.seed)
-        if len(jobs) == 1 and not Path(options.input).expanduser().is_dir():
+        if not source.is_dir():
             ((source, target),) = jobs
             print(f"wrote {target}, {run_one(generator, source, target, wanted, options.fit, 0)}")
             return 0
@@ -67,12 +72,19 @@ def plan(source: Path, target: Path, force: bool) -> list[tuple[Path, Path]]:
         pictures = list_pictures(str(source), "--input")
         if target.is_file():
             raise InputError(f"--output is the file {target}; where --input is a folder it takes a folder")
+        file = next((parent for parent in target.parents if parent.is_file()), None)
+        if file is not None:
+            raise InputError(f"--output is {str(target)!r}, which lies below the file {file}")
         stems = [str(picture.relative_to(source).with_suffix("")) for picture in pictures]
         # Two pictures that differ in their ending alone keep it, so that neither replaces the other.
+        shared = {stem for stem, count in Counter(stems).items() if count > 1}
         names = [
-            f"{picture.relative_to(source)}.png" if stems.count(stem) > 1 else f"{stem}.png"
+            f"{picture.relative_to(source)}.png" if stem in shared else f"{stem}.png"
             for picture, stem in zip(pictures, stems, strict=True)
         ]
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise InputError(f"{Counter(names)[twice[0]]} pictures would be written to {target / twice[0]}; rename one")
         jobs = [(picture, target / name) for picture, name in zip(pictures, names, strict=True)]
     elif source.is_file():
         output = target / f"{source.stem}.png" if target.is_dir() else target
@@ -81,10 +93,14 @@ def plan(source: Path, target: Path, force: bool) -> list[tuple[Path, Path]]:
         jobs = [(source, output)]
     else:
         raise InputError(f"--input is {str(source)!r}, which is neither a file nor a folder")
-    own = [output for picture, output in jobs if output.resolve() == picture.resolve()]
+    inputs = {picture.resolve() for picture, _ in jobs}
+    own = [output for _, output in jobs if output.resolve() in inputs]
     if own:
         raise InputError(f"--output would replace the input {own[0]}")
-    there = [output for _, output in jobs if output.exists()]
+    try:
+        there = [output for _, output in jobs if output.exists()]
+    except OSError as error:
+        raise InputError(f"--output cannot be {error.filename}: {error.strerror}") from error
     if there and not force:
         raise InputError(f"{len(there)} of {len(jobs)} outputs exist, such as {there[0]}; --force replaces them")
     return jobs
@@ -108,10 +124,16 @@ def run_one(generator, source: Path, target: Path, wanted: Margins, fit: bool, n
     except InputError as error:
         hint = "" if fit else f"; --fit brings any picture to {generator.known[0]}x{generator.known[1]}"
         raise InputError(f"{source}: {error}{hint}") from error
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_png(target, canvas)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_png(target, canvas)
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror or error}") from error
     return f"{known[0]}x{known[1]} -> {canvas.shape[0]}x{canvas.shape[1]} (height x width)"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # what was written is whole; the rest is not there
+        sys.exit("interrupted")

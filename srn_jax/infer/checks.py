@@ -24,13 +24,13 @@ def check_known_values(known: np.ndarray) -> None:
     """Raises InputError where known pixels, uint8 or float, are not finite or not in range."""
     if known.dtype == np.uint8:
         return
-    values = known.astype(np.float32)
+    values = known if known.dtype == np.float64 else known.astype(np.float32)
     bad = ~np.isfinite(values)
     if bad.any():
         raise InputError(f"img holds {int(bad.sum())} known values that are NaN or infinite")
     if values.min() < 0.0 or values.max() > 1.0:
         raise InputError(
-            f"img is float in [{values.min():g}, {values.max():g}]; floats are taken in [0, 1], and 0..255 as uint8"
+            f"img is float in [{values.min()}, {values.max()}]; floats are taken in [0, 1], and 0..255 as uint8"
         )
 
 
@@ -39,16 +39,18 @@ def check_mask(mask: Any) -> np.ndarray:
     array = np.asarray(mask)
     if array.ndim in (3, 4) and array.shape[-1] == 1:
         array = array[..., 0]
-    if array.ndim not in (2, 3) or 0 in array.shape:
+    if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[-1] == 3):
         raise InputError(
             f"mask has shape {np.shape(mask)}; it takes [H, W] or [N, H, W], with or without a last axis of 1"
         )
     if array.dtype == bool:
         return array
-    values = np.unique(np.asarray(array, np.float32))
+    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
+        raise InputError(f"mask has dtype {array.dtype}; it takes bool, or 0 (known) and 1 (to be synthesized)")
+    values = np.unique(array)
     if not np.isin(values, (0.0, 1.0)).all():
         other = values[~np.isin(values, (0.0, 1.0))][0]
-        raise InputError(f"mask holds {other:g}; it takes bool, or 0 (known) and 1 (to be synthesized)")
+        raise InputError(f"mask holds {other}; it takes bool, or 0 (known) and 1 (to be synthesized)")
     return array.astype(bool)
 
 
@@ -82,7 +84,7 @@ def check_canvas(model: nn.Module, known: Size, canvas: Size) -> None:
     seen = f"a known picture of {known[0]}x{known[1]} on a canvas of {canvas[0]}x{canvas[1]}"
     if ratio is None:  # SRN-HR works on the canvas alone
         if canvas[0] % 4 or canvas[1] % 4:
-            able = tuple(max(4, round(side / 4) * 4) for side in canvas)
+            able = tuple(-(-side // 4) * 4 for side in canvas)
             raise InputError(f"{seen}: the canvas' sides must be multiples of 4, such as {able[0]}x{able[1]}")
         return
     able = [f"{h}x{w} on {h * ratio[0]}x{w * ratio[1]}" for h, w in _suitable_sizes(known, canvas, ratio)]

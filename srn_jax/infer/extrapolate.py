@@ -1,6 +1,7 @@
 """`extrapolate`: a picture and a mask in, the canvas out, known pixels untouched."""
 
-from functools import partial
+from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
 
 import flax.linen as nn
@@ -49,7 +50,8 @@ def extrapolate(params: Any, img: Any, mask: Any, *, model: nn.Module | None = N
     images = np.broadcast_to(_on_canvas(images, known, canvas, offsets), (count, *canvas, 3))
     check_known_values(images[~masks])
 
-    prediction = np.asarray(_paint(module, weights, _to_unit(images), masks[..., None].astype(np.float32)))
+    shown = np.where(masks[..., None], np.zeros((), images.dtype), images)
+    prediction = np.asarray(_paint(module, weights, _to_unit(shown), masks[..., None].astype(np.float32)))
     painted = _from_unit(prediction, images.dtype)
     completed = np.where(masks[..., None], painted, images)
     return completed if batched else completed[0]
@@ -57,13 +59,35 @@ def extrapolate(params: Any, img: Any, mask: Any, *, model: nn.Module | None = N
 
 def _network(params: Any, model: nn.Module | None) -> tuple[nn.Module, Any]:
     if isinstance(params, Generator):
+        if model is not None and model != params.model:
+            raise InputError(f"params belongs to {params.model}, not to model={model}; leave model out")
         return params.model, params.params
     if model is None:
         raise InputError(
             "params is a raw parameter tree, which does not say what network it belongs to: "
             "pass model=SRN(...), or what load_generator returned"
         )
-    return model, params["params"] if set(params) == {"params"} else params
+    tree = params["params"] if isinstance(params, Mapping) and set(params) == {"params"} else params
+    expected, found = _expected_shapes(model), _shapes(tree)
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise InputError(
+                f"params do not belong to model, a {type(model).__name__}: {name or 'the tree'} is "
+                f"{found.get(name, 'missing')}, not {expected.get(name, 'expected')}"
+            )
+    return model, tree
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(leaf) for path, leaf in leaves}
+
+
+@cache  # tracing a network takes longer than running it on a small picture
+def _expected_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    sides = tuple(4 * r for r in getattr(model, "ratio", (1, 1)))
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *sides, 3)), jnp.ones((1, *sides, 1)))
+    return _shapes(shapes["params"])
 
 
 def _on_canvas(images: np.ndarray, known: tuple[int, int], canvas: tuple[int, int], offsets: np.ndarray) -> np.ndarray:

@@ -53,15 +53,14 @@ def margins_for(generator: Generator, known: Size, wanted: Margins, number: int)
 
 def _pair(first: str, second: str, before: int | None, after: int | None, total: int, default: int) -> tuple[int, int]:
     """Returns both margins of one axis, which add up to `total`."""
-    if before is None and after is None:
-        before = default
-    before = total - after if before is None and after is not None else before
-    assert before is not None
+    given = [f"--{name} {side}" for name, side in ((first, before), (second, after)) if side is not None]
+    if before is None:
+        before = default if after is None else total - after
     after = total - before if after is None else after
     if min(before, after) < 0 or before + after != total:
         raise InputError(
-            f"--{first} {before} and --{second} {after} do not fit: for this picture the network makes {total} pixels "
-            f"beyond {first} and {second} together; give one of them, 0 to {total}, or none"
+            f"{' and '.join(given)} {'do' if len(given) > 1 else 'does'} not fit: for this picture the network makes "
+            f"{total} pixels beyond {first} and {second} together; give one of them, 0 to {total}, or none"
         )
     return before, after
 

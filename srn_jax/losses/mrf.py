@@ -117,7 +117,7 @@ def _id_mrf_release_one(generated: Float[Array, "n c"], truth: Float[Array, "n c
 def _normalize(features: Float[Array, "n c"]) -> Float[Array, "n c"]:
     """Returns each row at length 1; rows of length 0 stay 0, with gradient 0."""
     square = jnp.square(features).sum(axis=-1, keepdims=True)
-    positive = square > 1e-30
+    positive = square > 1e-24  # below, the gradient of rsqrt overflows
     return jnp.where(positive, features * jax.lax.rsqrt(jnp.where(positive, square, 1.0)), 0.0)
 
 

@@ -77,7 +77,11 @@ def train(config: Config, folder: Path) -> Outcome:
     mesh = sharding.build_mesh(config.data.batch)
     networks = build_networks(config)
     steps = build_steps(config, networks, sharding.AXIS)
-    init = jax.jit(lambda key: init_state(key, config, networks), out_shardings=sharding.replicated(mesh))
+    init = jax.jit(
+        lambda key: init_state(key, config, networks),
+        out_shardings=sharding.replicated(mesh),
+        compiler_options={"xla_backend_optimization_level": 0},  # it runs once: compiled in a third of the time
+    )
     state = init(jax.random.key(config.run.seed))
     source = pick(SOURCES, config.data.source, "data.source")
     photographs, held_out_photographs = source(config.data, config.run.max_unreadable)
