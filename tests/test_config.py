@@ -1,6 +1,7 @@
 """Settings: what `resolve` fills in and refuses, and every experiment at full size."""
 
 import dataclasses
+import functools
 import importlib.util
 from pathlib import Path
 
@@ -52,6 +53,15 @@ def test_every_config_builds_at_full_size(path):
         assert (config.loss.lambda_adv, config.loss.lambda_gp, config.critic.updates) == (0.001, 10.0, 5)
         assert (config.adam.beta1, config.adam.beta2, config.data.batch) == (0.5, 0.9, 16)
         assert config.reconstruction.learning_rate == config.adversarial.learning_rate == 1e-4
+    # Most differ in their photographs alone: what makes the arrays is built once.
+    config.data = dataclasses.replace(settings.Data(), batch=config.data.batch)
+    config.run = settings.Run()
+    trace(repr(config))
+
+
+@functools.cache
+def trace(description: str) -> None:
+    config = eval(description, vars(settings))
     networks = build_networks(config)
     state = jax.eval_shape(lambda key: init_state(key, config, networks), jax.random.key(0))
     vgg = jax.eval_shape(networks.vgg.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]

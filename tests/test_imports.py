@@ -11,8 +11,8 @@ ROOT = Path(srn_jax.__file__).parent
 
 # From the bottom up; a module may import from its own layer's package and from the layers before it.
 LAYERS = (
-    ("errors", "files"),
-    ("tables",),
+    ("errors",),
+    ("files", "tables"),
     ("geometry",),
     ("config", "ops", "pictures", "fills", "metrics"),
     ("losses",),

@@ -12,6 +12,7 @@ from srn_jax.models.critics import CRITICS
 from srn_jax.models.expansion import EXPANSIONS
 from srn_jax.models.layers import apply
 from srn_jax.models.srn import GENERATORS, SRN, SRNHR
+from tests import tiny
 
 
 def count(tree) -> int:
@@ -37,7 +38,7 @@ def test_every_expansion_keeps_its_contract(expansion, ratio):
     x = jax.random.normal(jax.random.key(0), (2, 8, 12, 4))
     offset = jnp.array([[0, 3], [2, 1]], jnp.int32)
     module = EXPANSIONS[expansion](ratio=ratio)
-    params = module.init(jax.random.key(1), x, offset)["params"]
+    params = tiny.parameters(module, x, offset)
     y = apply(module, params, x, offset)
     assert y.shape == (2, 8 * ratio[0], 12 * ratio[1], 4)
     assert float(jnp.abs(y).max()) > 0
@@ -51,7 +52,7 @@ def test_margins_never_compile_anew_and_unknown_pixels_are_never_read(model):
     known, canvas = (8, 8), (16, 24)
     image = jax.random.uniform(jax.random.key(0), (2, *canvas, 3), minval=-1.0)
     mask_of = jax.jit(lambda offset: geometry.unknown_mask(offset, canvas, known))
-    params = model.init(jax.random.key(1), image, mask_of(jnp.array([[0, 0]])))["params"]
+    params = tiny.parameters(model, image, mask_of(jnp.array([[0, 0]])))
     run = jax.jit(lambda params, image, mask: apply(model, params, image, mask)[0])
     for offset in ([3, 5], [8, 16], [0, 9]):
         mask = mask_of(jnp.array([offset]))
@@ -68,10 +69,11 @@ def test_masks_of_their_own_equal_one_image_at_a_time(name):
     model = GENERATORS[name](width=4)
     image = jax.random.uniform(jax.random.key(0), (2, 16, 24, 3), minval=-1.0)
     masks = geometry.unknown_mask(jnp.array([[1, 7], [8, 0]], jnp.int32), (16, 24), (8, 12))
-    params = model.init(jax.random.key(1), image, masks)["params"]
-    together, _ = apply(model, params, image, masks)
+    params = tiny.parameters(model, image, masks)
+    run = jax.jit(lambda image, masks: apply(model, params, image, masks))
+    together, _ = run(image, masks)
     for i in range(2):
-        alone, _ = apply(model, params, image[i : i + 1], masks[i : i + 1])
+        alone, _ = run(image[i : i + 1], masks[i : i + 1])
         np.testing.assert_allclose(together[i], alone[0], atol=1e-5)
 
 
@@ -81,7 +83,7 @@ def test_every_critic_scores_images_one_by_one(name, canvas):
     critic = CRITICS[name](width=4)
     image = jax.random.uniform(jax.random.key(0), (3, *canvas, 3), minval=-1.0)
     mask = geometry.unknown_mask(jnp.array([[1, 2]], jnp.int32), canvas, (8, 8))
-    params = critic.init(jax.random.key(1), image, mask)["params"]
+    params = tiny.parameters(critic, image, mask)
     scores = apply(critic, params, image, mask)
     assert scores.shape == (3,)
     changed = apply(critic, params, image.at[0].multiply(-1.0), mask)

@@ -76,7 +76,7 @@ def test_network_equals_release(name):
         assert_close(case, "cn_out", normalized)
     # test.py's bytes, which it truncates and reverses to RGB.
     rounded = release_scale(np.round(case["image"]))
-    prediction, _ = apply(model, params, jnp.asarray(rounded), mask)
+    (prediction, _), _ = run(params, jnp.asarray(rounded), mask)
     completed = np.asarray(geometry.complete(prediction, jnp.asarray(rounded), mask))
     levels = np.clip((completed + np.float32(1)) * np.float32(127.5), 0, 255).astype(np.uint8)[..., ::-1]
     difference = np.abs(levels.astype(int) - case["out_uint8_rev"].astype(int))

@@ -1,7 +1,9 @@
 """The smallest configuration that has every part, for tests that train."""
 
 from pathlib import Path
+from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,22 +36,32 @@ def config(**changes: object) -> settings.Config:
     return made
 
 
-def state(config: settings.Config, networks: Networks) -> TrainState:
-    """Returns a state at step 0; parameters come from NumPy, since initializers take long to compile."""
-    shapes = jax.eval_shape(lambda key: init_state(key, config, networks), jax.random.key(0))
+def draw(shapes: Any) -> Any:
+    """Returns random arrays for a tree of shapes, such that activations stay about 1."""
     rng = np.random.default_rng(0)
 
-    def draw(leaf: jax.ShapeDtypeStruct) -> jax.Array:
+    def draw_one(leaf: jax.ShapeDtypeStruct) -> jax.Array:
         fan = np.prod(leaf.shape[:-1]) if len(leaf.shape) > 1 else 100
         return jnp.asarray(rng.normal(0.0, fan**-0.5, leaf.shape), jnp.float32)
 
-    params, critics = jax.tree.map(draw, (shapes.params, shapes.critics))
+    return jax.tree.map(draw_one, shapes)
+
+
+def parameters(module: nn.Module, *arrays: jax.Array) -> Any:
+    """Returns random parameters of a module that is called with `arrays`."""
+    return draw(jax.eval_shape(module.init, jax.random.key(0), *arrays)["params"])
+
+
+def state(config: settings.Config, networks: Networks) -> TrainState:
+    """Returns a state at step 0; parameters come from NumPy, since initializers take long to compile."""
+    shapes = jax.eval_shape(lambda key: init_state(key, config, networks), jax.random.key(0))
+    params, critics = draw((shapes.params, shapes.critics))
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         updates=jnp.zeros((), jnp.int32),
         key=jax.random.key(0),
         params=params,
-        average=params,
+        average=jax.tree.map(jnp.copy, params),  # a buffer is donated once
         critics=critics,
         adam_generator=networks.adam.init(params),
         adam_critics=networks.adam.init(critics),
