@@ -104,6 +104,7 @@ def test_four_devices_compute_what_one_does(numerics, optimizer):
             loss__lambda_mrf=0.05,
             loss__mrf_layers=("conv1_2", "conv2_1"),
             loss__lambda_adv=0.1,
+            adversarial__learning_rate={"descent": 0.05, "adam": 1e-4}[optimizer],
         )
         networks = dataclasses.replace(step.networks, vgg=vgg19.VGG19(layers=step.loss.mrf_layers, widths=widths))
         if optimizer == "descent":
@@ -114,8 +115,12 @@ def test_four_devices_compute_what_one_does(numerics, optimizer):
         spread = sharding.put_images(mesh, list(np.asarray(images(step))))
         after, metrics = program(jax.device_put(state, sharding.replicated(mesh)), spread, vgg)
         results.append(jax.device_get((after.params, after.critics, metrics)))
-    atol = {"descent": 2e-7, "adam": 2e-5}[optimizer]
-    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=2e-4, atol=atol), *results)
+
+    # Three updates of critics and generator let some leaky ReLU flip on rounding; a wrong mean is off by factors.
+    def assert_close(one: np.ndarray, four: np.ndarray) -> None:
+        assert np.abs(one - four).max() <= 5e-3 * np.abs(one).max() + 1e-6
+
+    jax.tree.map(assert_close, *results)
 
 
 def test_masks_are_drawn_per_batch_or_per_image_within_the_canvas():
