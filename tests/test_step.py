@@ -104,21 +104,23 @@ def test_four_devices_compute_what_one_does(numerics, optimizer):
             loss__lambda_mrf=0.05,
             loss__mrf_layers=("conv1_2", "conv2_1"),
             loss__lambda_adv=0.1,
-            adversarial__learning_rate={"descent": 0.05, "adam": 1e-4}[optimizer],
+            adversarial__learning_rate=1e-3 if optimizer == "descent" else 1e-4,
         )
         networks = dataclasses.replace(step.networks, vgg=vgg19.VGG19(layers=step.loss.mrf_layers, widths=widths))
         if optimizer == "descent":
             adam = optax.with_extra_args_support(optax.identity())
             networks = dataclasses.replace(networks, adam=adam)
             state = state.replace(adam_generator=adam.init(state.params), adam_critics=adam.init(state.params))
+        before = jax.tree.map(np.asarray, state.replace(key=None))
         program = sharding.compile_step(dataclasses.replace(step, networks=networks), mesh)
         spread = sharding.put_images(mesh, list(np.asarray(images(step))))
         after, metrics = program(jax.device_put(state, sharding.replicated(mesh)), spread, vgg)
-        results.append(jax.device_get((after.params, after.critics, metrics)))
+        moved = jax.tree.map(lambda new, old: new - old, (after.params, after.critics), (before.params, before.critics))
+        results.append(jax.device_get((moved, metrics)))
 
-    # Three updates of critics and generator let some leaky ReLU flip on rounding; a wrong mean is off by factors.
     def assert_close(one: np.ndarray, four: np.ndarray) -> None:
-        assert np.abs(one - four).max() <= 5e-3 * np.abs(one).max() + 1e-6
+        """Within the noise of leaky ReLUs that flip and of Adam on gradients near 0; a wrong mean is off by factors."""
+        assert np.linalg.norm(one - four) <= {"descent": 0.03, "adam": 0.2}[optimizer] * np.linalg.norm(one) + 1e-7
 
     jax.tree.map(assert_close, *results)
 
