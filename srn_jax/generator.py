@@ -13,6 +13,7 @@ from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
 from srn_jax.models.srn import GENERATORS
+from srn_jax.store import read_arrays
 from srn_jax.tables import pick
 
 # A checkpoint is a folder of items; inference needs these two of them.
@@ -83,7 +84,7 @@ def load_generator(path: str | Path) -> Generator:
     try:
         description = checkpointer.restore(folder, ocp.args.Composite(**{ARCHITECTURE: ocp.args.JsonRestore()}))
         described = from_architecture(description[ARCHITECTURE])
-        params = _read_arrays(folder / PARAMETERS, described.params)
+        params = read_arrays(folder / PARAMETERS, described.params)
     except InputError:
         raise
     except Exception as error:  # orbax and tensorstore raise whatever the missing or broken file provokes
@@ -93,30 +94,6 @@ def load_generator(path: str | Path) -> Generator:
     finally:
         checkpointer.close()
     return described.replace(params=params)
-
-
-def _read_arrays(folder: Path, shapes: Any) -> Any:
-    """Returns the arrays that orbax saved in `folder`, for a tree of nested dicts.
-
-    orbax's own restore starts all reads at once and, where one fails, abandons the others, whose tracebacks flood
-    stderr; hence one after the other, straight from the store.
-    """
-    import tensorstore as ts
-
-    def read(path, shape):
-        name = ".".join(key.key for key in path)
-        store = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{folder}/"}, "path": f"{name}/"}
-        spec = {"driver": "zarr", "kvstore": store, "fill_missing_data_reads": False}
-        array = ts.open(spec, context=context, open=True).result()
-        if array.shape != shape.shape:
-            raise InputError(
-                f"checkpoint {folder.parent} does not fit its own description: "
-                f"{name} has shape {array.shape}, not {shape.shape}"
-            )
-        return jax.device_put(array.read().result().astype(shape.dtype), jax.local_devices()[0])
-
-    context = ts.Context()
-    return jax.tree_util.tree_map_with_path(read, shapes)
 
 
 def find_checkpoint(path: Path) -> Path:

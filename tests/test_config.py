@@ -61,7 +61,7 @@ def test_every_config_builds_at_full_size(path):
 
 @functools.cache
 def trace(description: str) -> None:
-    config = eval(description, vars(settings))
+    config = eval(description, dict(vars(settings)))
     networks = build_networks(config)
     state = jax.eval_shape(lambda key: init_state(key, config, networks), jax.random.key(0))
     vgg = jax.eval_shape(networks.vgg.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]

@@ -11,6 +11,7 @@ from orbax.checkpoint import checkpoint_managers as policies
 from srn_jax.config import Run
 from srn_jax.errors import InputError
 from srn_jax.generator import ARCHITECTURE, PARAMETERS, Generator, architecture, root_cause
+from srn_jax.store import check_arrays
 from srn_jax.train.state import TrainState
 
 _STATE = "state"
@@ -77,6 +78,8 @@ class Checkpoints:
                 PARAMETERS: ocp.args.StandardRestore(shapes.average),
             }
             try:
+                for item in items:
+                    check_arrays(Path(self._manager.directory) / str(step) / item)
                 restored = self._manager.restore(step, args=ocp.args.Composite(**items))
             except Exception as error:  # orbax and tensorstore raise whatever the damaged file provokes
                 problems.append(f"{Path(self._manager.directory) / str(step)}: {root_cause(error)}")

@@ -1,0 +1,56 @@
+"""Reading the arrays of a checkpoint's item one after the other.
+
+orbax starts all reads at once and, where one fails, abandons the others, whose tracebacks then flood stderr. Damage is
+found here first, so that it can be named in one line.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from srn_jax.errors import InputError
+
+
+def check_arrays(folder: Path) -> None:
+    """Raises what tensorstore raises where a file of the item in `folder` is missing or damaged."""
+    import tensorstore as ts  # here, as orbax, since only those who read a checkpoint need it
+
+    store = ts.KvStore.open({"driver": "ocdbt", "base": _files(folder)}).result()
+    for key in store.list().result():
+        name, _, kind = key.decode().rpartition("/")
+        if kind == ".zarray":
+            _read(folder, name)
+
+
+def read_arrays(folder: Path, shapes: Any) -> Any:
+    """Returns the item in `folder` for a tree of nested dicts of shapes, on the first local device.
+
+    Raises:
+      InputError: an array has another shape than expected.
+    """
+
+    def read(path: tuple[Any, ...], shape: jax.ShapeDtypeStruct) -> jax.Array:
+        name = ".".join(key.key for key in path)
+        array = _read(folder, name)
+        if array.shape != shape.shape:
+            raise InputError(
+                f"checkpoint {folder.parent} does not fit its own description: "
+                f"{name} has shape {array.shape}, not {shape.shape}"
+            )
+        return jax.device_put(array.astype(shape.dtype), jax.local_devices()[0])
+
+    return jax.tree_util.tree_map_with_path(read, shapes)
+
+
+def _read(folder: Path, name: str) -> np.ndarray:
+    import tensorstore as ts
+
+    store = {"driver": "ocdbt", "base": _files(folder), "path": f"{name}/"}
+    spec = {"driver": "zarr", "kvstore": store, "fill_missing_data_reads": False}
+    return ts.open(spec, open=True).result().read().result()
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {"driver": "file", "path": f"{folder}/"}
