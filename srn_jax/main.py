@@ -3,6 +3,7 @@
 Trains what the configuration describes, or continues the run in the workdir, and ends with a table of held-out scores.
 """
 
+import sys
 from pathlib import Path
 
 from absl import app, flags, logging
@@ -35,6 +36,8 @@ def main(argv: list[str]) -> None:
         report(outcome, workdir)
     except (InputError, DivergedError) as error:
         fail(error)
+    except KeyboardInterrupt:  # before the first step, or for the second time
+        sys.exit("interrupted; the newest checkpoint is as it was")
 
 
 if __name__ == "__main__":

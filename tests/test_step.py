@@ -73,8 +73,11 @@ def test_reconstruction_has_no_critics_and_the_adversarial_phase_takes_fresh_bat
 def test_terms_of_weight_zero_are_not_built():
     steps, _ = build(loss__lambda_adv=0.0)
     assert [step.critic_updates for step in steps] == [0, 0]
-    steps, _ = build(critic__names=())
+    steps, state = build(critic__names=())
     assert [step.critic_updates for step in steps] == [0, 0]
+    batch = jax.eval_shape(steps[1].draw, jax.random.key(0), as_unit(images(steps[1])[0]))
+    _, metrics = jax.eval_shape(steps[1].generator_update, state, batch, {})
+    assert "adversarial" not in metrics
     steps, _ = build(reconstruction__steps=0)
     assert [step.first_step for step in steps] == [0]
 

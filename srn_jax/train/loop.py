@@ -118,16 +118,19 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
         run.config.data,
         run.config.geometry.canvas,
         run.config.run.seed,
-        start=_batches_before(run, step) + (number - step.first_step) * step.batches,
+        start=step.first_step + (number - step.first_step) * step.batches,  # reconstruction takes one a step
     )
+    images = _next_images(run, batches, step.batches)
     kind = "adversarial" if step.critic_updates or step.loss.lambda_mrf else "reconstruction"
     images_per_step = step.batches * run.config.data.batch
     tqdm.write(f"{label}, {kind}: compiling ...")
     compiled, started = sharding.compile_step(step, run.mesh), time.perf_counter()
     bar = None
     while number < last and not run.interrupt.requested:
-        state, metrics = compiled(state, _next_images(run, batches, step.batches), run.vgg)
+        state, metrics = compiled(state, images, run.vgg)
         number += 1
+        if number < last:
+            images = _next_images(run, batches, step.batches)  # while the devices are at work
         values = _finite_values(run, number, metrics)
         if bar is None:  # the first step compiles: its time would spoil the rate
             tqdm.write(f"{label}, {kind}: compiled and first step done in {time.perf_counter() - started:.1f} s")
@@ -139,13 +142,6 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
     if bar is not None:
         bar.close()
     return state
-
-
-def _batches_before(run: _Run, step: Step) -> int:
-    """Returns how many batches the phases before `step` consume."""
-    if step.first_step == 0:
-        return 0
-    return run.config.reconstruction.steps  # one a step
 
 
 def _next_images(run: _Run, batches: Iterator[np.ndarray], count: int) -> jax.Array:

@@ -189,7 +189,7 @@ class Step:
             terms["autoencoding"] = loss.lambda_ae, spatial.autoencoding_loss(prediction, image, mask)
         if loss.lambda_mrf:
             terms["id_mrf"] = loss.lambda_mrf, self._id_mrf(prediction, batch, vgg)
-        if loss.lambda_adv:
+        if loss.lambda_adv and self.networks.critics:
             scores = [apply(critic, critics[name], completed, mask) for name, critic in self.networks.critics.items()]
             terms["adversarial"] = (
                 loss.lambda_adv,
