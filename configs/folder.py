@@ -2,7 +2,7 @@
 
     python -m srn_jax.main --config=configs/folder.py --config.data.path=FOLDER [--config.loss.vgg=FILE]
 
-Data: any pictures that Pillow reads, below FOLDER, in any folders and sizes; the last 64 by name are held out
+Data: JPEG, PNG, WebP, TIFF and the like below FOLDER, in any folders and sizes; the last 64 by name are held out
 (`data.held_out`, or a folder of their own in `data.held_out_path`).
 Weights: VGG-19 to conv4_2 in `loss.vgg`, an .npz with Keras' layer names. With a file that ends at conv3_4, add
 `--config.loss.mrf_layers="('conv3_2',)"`; without one, `--config.loss.lambda_mrf=0` leaves ID-MRF out.

@@ -191,6 +191,7 @@ def check(config: Config) -> None:
     for name, size in (("known", known), ("canvas", canvas)):
         if len(size) != 2 or any(not isinstance(side, int) or side <= 0 or side % 4 for side in size):
             raise InputError(f"geometry.{name} is {size}; it takes two multiples of 4, (height, width)")
+    _require(min(canvas) >= 16, config, "geometry.canvas", "sides of at least 16, which the critics and SSIM need")
     if known[0] > canvas[0] or known[1] > canvas[1] or known == canvas:
         raise InputError(f"geometry.known {known} must be smaller than geometry.canvas {canvas}")
     if config.model.name == "srn" and (canvas[0] % known[0] or canvas[1] % known[1]):
@@ -200,6 +201,11 @@ def check(config: Config) -> None:
         )
     _require(config.geometry.masks_per_batch in ("one", "each"), config, "geometry.masks_per_batch", "'one' or 'each'")
     _require(config.model.width >= 2 and config.model.width % 2 == 0, config, "model.width", "an even number")
+    _require(config.run.seed >= 0, config, "run.seed", "at least 0")
+    layers_needed = config.loss.lambda_mrf > 0.0
+    _require(
+        len(config.loss.mrf_layers) > 0 or not layers_needed, config, "loss.mrf_layers", "names of VGG-19's layers"
+    )
     _require(config.critic.width >= 1, config, "critic.width", "at least 1")
     _require(config.critic.updates >= 1, config, "critic.updates", "at least 1")
     _require(0.0 <= config.model.blend <= 1.0, config, "model.blend", "a number in [0, 1]")
@@ -210,12 +216,12 @@ def check(config: Config) -> None:
     _require(config.data.held_out_crops >= 1, config, "data.held_out_crops", "at least 1")
     _require(config.data.threads >= 1, config, "data.threads", "at least 1")
     _require(config.data.prefetch >= 1, config, "data.prefetch", "at least 1")
-    low, high = config.data.scale
-    _require(0.0 < low <= high <= 1.0, config, "data.scale", "(low, high) with 0 < low <= high <= 1")
+    scale = config.data.scale
+    fits = len(scale) == 2 and _numbers(scale) and 0.0 < scale[0] <= scale[1] <= 1.0
+    _require(fits, config, "data.scale", "(low, high) with 0 < low <= high <= 1")
     scales = config.data.held_out_scales
-    _require(
-        len(scales) > 0 and all(0.0 < s <= 1.0 for s in scales), config, "data.held_out_scales", "numbers in (0, 1]"
-    )
+    fits = bool(scales) and _numbers(scales) and all(0.0 < scale <= 1.0 for scale in scales)
+    _require(fits, config, "data.held_out_scales", "numbers in (0, 1]")
     for name in ("lambda_s", "lambda_ae", "lambda_mrf", "lambda_adv", "lambda_gp"):
         _require(getattr(config.loss, name) >= 0.0, config, f"loss.{name}", "at least 0")
     for name in ("reconstruction", "adversarial"):
@@ -228,6 +234,10 @@ def check(config: Config) -> None:
         _require(getattr(config.run, f"{name}_every_steps") >= 1, config, f"run.{name}_every_steps", "at least 1")
     _require(config.run.keep_newest >= 1, config, "run.keep_newest", "at least 1")
     _require(config.run.keep_best >= 0, config, "run.keep_best", "at least 0")
+
+
+def _numbers(values: tuple[Any, ...]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
 
 
 def _require(holds: bool, config: Config, name: str, wanted: str) -> None:

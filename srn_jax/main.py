@@ -36,6 +36,8 @@ def main(argv: list[str]) -> None:
         report(outcome, workdir)
     except (InputError, DivergedError) as error:
         fail(error)
+    except OSError as error:  # a full disk, a folder that may not be written
+        fail(InputError(f"{error.filename or workdir}: {error.strerror or error}"))
     except KeyboardInterrupt:  # before the first step, or for the second time
         sys.exit("interrupted; the newest checkpoint is as it was")
 

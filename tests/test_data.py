@@ -116,7 +116,7 @@ def test_unreadable_pictures_are_named_counted_and_passed_over(tmp_path, caplog)
     (tmp_path / "picture_001.png").write_bytes(b"no picture")
     photographs = sources.Photographs(pictures.list_pictures(str(tmp_path), "x"), max_unreadable=1)
     np.testing.assert_array_equal(np.asarray(photographs[1]), np.asarray(photographs[2]))
-    assert len(photographs.readable()) == 2
+    assert len(list(photographs.readable())) == 2
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 1
     assert "picture_001.png" in messages[0]
@@ -124,13 +124,13 @@ def test_unreadable_pictures_are_named_counted_and_passed_over(tmp_path, caplog)
     whole = (tmp_path / "picture_000.png").read_bytes()
     (tmp_path / "picture_000.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"2 unreadable pictures, the last .*run.max_unreadable allows 1"):
-        photographs.readable()
+        list(photographs.readable())
 
 
 def test_a_folder_without_a_readable_picture_ends_the_run(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
     photographs = sources.Photographs([tmp_path / "a.png"], max_unreadable=5)
-    for read in (lambda: photographs[0], photographs.readable):
+    for read in (lambda: photographs[0], lambda: list(photographs.readable())):
         with pytest.raises(InputError, match=r"none of the 1 picture files beside .* is readable"):
             read()
 
@@ -138,8 +138,8 @@ def test_a_folder_without_a_readable_picture_ends_the_run(tmp_path):
 def test_embedded_photographs_never_overlap():
     training, held_out = sources.embedded(settings.Data(), 0)
     assert not set(training.files) & set(held_out.files)
-    assert len(training.readable()) == len(training)
-    assert len(held_out.readable()) == 4
+    assert len(list(training.readable())) == len(training)
+    assert len(list(held_out.readable())) == 4
     scenes = [
         {path.stem.removesuffix("_left").removesuffix("_right") for path in p.files} for p in (training, held_out)
     ]

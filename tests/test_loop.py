@@ -110,6 +110,17 @@ def test_a_finished_run_is_not_trained_again(whole, tmp_path):
 def test_another_experiment_in_the_folder_is_refused(whole):
     with pytest.raises(InputError, match=r"belongs to a run with other settings \(model.blend was 0.5, is 0.25\)"):
         run(whole, model__blend=0.25)
+    with pytest.raises(InputError, match=r"reconstruction.steps was 3, is 2"):
+        run(whole, reconstruction__steps=2)
+    record = whole / "config.json"
+    text = record.read_text()
+    record.write_text(text.replace('"training": "15 pictures', '"training": "14 pictures'))
+    with pytest.raises(InputError, match=r"photographs.training was '14 pictures, \w+', is '15 pictures"):
+        run(whole)
+    record.write_text(text[:50])
+    with pytest.raises(InputError, match=r"config.json is damaged"):
+        run(whole)
+    record.write_text(text)
 
 
 @pytest.mark.slow
@@ -120,6 +131,8 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_used(whole, tmp_path, 
         if file.is_file() and file.parent.name == "d":
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     assert int(restore(copy).step) == 6
+    assert (copy / "checkpoints" / "7.damaged").is_dir()  # set aside, not deleted
+    assert load_generator(copy).known == (8, 12)
     assert any("checkpoints/7" in record.getMessage() for record in caplog.records)
     for file in (copy / "checkpoints").rglob("*"):
         if file.is_file() and file.parent.name == "d":

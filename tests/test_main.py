@@ -103,20 +103,23 @@ def test_the_main_job_trains_reports_and_its_last_command_works(tmp_path):
 def test_a_signal_saves_and_the_same_command_goes_on(tmp_path, number):
     folder = tmp_path / "run"
     many = [*TINY, "--config.reconstruction.steps=100000", "--config.run.log_every_steps=1"]
-    process = start("--config=configs/quickstart.py", *many, folder=folder)
-    log = folder / "metrics.jsonl"
+    for continued in (False, True):
+        process = start("--config=configs/quickstart.py", *many, folder=folder)
+        wait_for_lines(folder / "metrics.jsonl", process)
+        process.send_signal(number)
+        code, out, err = finish(process)
+        assert code == 0, err
+        assert "Traceback" not in err
+        assert f"stopped by {number.name}, saved as" in out
+        assert continued == ("continuing from step" in out)
+        assert list((folder / "checkpoints").glob("[0-9]*"))
+
+
+def wait_for_lines(log: Path, process: subprocess.Popen[str], count: int = 4) -> None:
+    """Returns once the run has logged `count` more steps."""
+    there = log.read_text().count("\n") if log.exists() else 0
     deadline = time.monotonic() + 120
-    while not (log.exists() and log.read_text().count("\n") > 3):
+    while not (log.exists() and log.read_text().count("\n") >= there + count):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    process.send_signal(number)
-    code, out, err = finish(process)
-    assert code == 0, err
-    assert "Traceback" not in err
-    assert f"stopped by {number.name}, saved as" in out
-    (saved,) = (int(path.name) for path in (folder / "checkpoints").glob("[0-9]*"))
-    process = start("--config=configs/quickstart.py", *many, f"--config.reconstruction.steps={saved}", folder=folder)
-    code, out, err = finish(process)
-    assert code == 0, err
-    assert f"continuing from step {saved}" in out

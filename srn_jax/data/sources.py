@@ -1,7 +1,8 @@
 """Where photographs come from: one table, each entry a training and a held-out collection that never overlap."""
 
+import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -44,12 +45,20 @@ class Photographs:
                 return picture
         raise InputError(f"none of the {len(self.files)} picture files beside {self.files[0]} is readable")
 
-    def readable(self) -> list[Image.Image]:
-        """Returns every picture that decodes, in order."""
-        pictures = [picture for path in self.files if (picture := self.read(path)) is not None]
-        if not pictures:
+    def fingerprint(self) -> str:
+        """Returns what tells two collections apart: how many pictures they hold, and a digest of their names."""
+        names = "\n".join(path.name for path in self.files)
+        return f"{len(self.files)} pictures, {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+
+    def readable(self) -> Iterator[Image.Image]:
+        """Yields every picture that decodes, in order, one in memory at a time."""
+        found = False
+        for path in self.files:
+            if (picture := self.read(path)) is not None:
+                found = True
+                yield picture
+        if not found:
             raise InputError(f"none of the {len(self.files)} picture files beside {self.files[0]} is readable")
-        return pictures
 
     def read(self, path: Path) -> Image.Image | None:
         """Returns the picture, or None, with a warning the first time, if it does not decode."""

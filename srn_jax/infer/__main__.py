@@ -72,6 +72,8 @@ def plan(source: Path, target: Path, force: bool) -> list[tuple[Path, Path]]:
         pictures = list_pictures(str(source), "--input")
         if target.is_file():
             raise InputError(f"--output is the file {target}; where --input is a folder it takes a folder")
+        if target.resolve().is_relative_to(source.resolve()):
+            raise InputError(f"--output {target} lies inside --input, which would take its pictures in the next time")
         file = next((parent for parent in target.parents if parent.is_file()), None)
         if file is not None:
             raise InputError(f"--output is {str(target)!r}, which lies below the file {file}")

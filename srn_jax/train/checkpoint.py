@@ -1,5 +1,6 @@
 """Checkpoints of a run: everything that it needs to go on, and beside it the generator that users load."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class Checkpoints:
 
     @property
     def newest(self) -> Path | None:
-        """The newest finished checkpoint's folder."""
+        """The newest checkpoint's folder; finished, once `wait` has returned."""
         steps = self._manager.all_steps()
         return Path(self._manager.directory) / str(max(steps)) if steps else None
 
@@ -85,16 +86,27 @@ class Checkpoints:
                 problems.append(f"{Path(self._manager.directory) / str(step)}: {root_cause(error)}")
                 logging.warning("checkpoint cannot be read, trying the one before: %s", problems[-1])
                 continue
-            for bad in steps[: len(problems)]:
-                self._manager.delete(bad)  # its step will be saved again
+            self._set_aside(steps[: len(problems)])
             return shapes.replace(average=restored[PARAMETERS], **restored[_STATE])
         if problems:
             raise InputError(f"none of {len(problems)} checkpoints can be read, the newest {problems[0]}")
         return None
 
-    def close(self) -> None:
-        """Waits for saves under way."""
+    def _set_aside(self, steps: list[int]) -> None:
+        """Renames damaged checkpoints to STEP.damaged: their steps will be saved again, and nothing is lost."""
+        for step in steps:
+            folder = Path(self._manager.directory) / str(step)
+            shutil.rmtree(folder.with_suffix(".damaged"), ignore_errors=True)
+            folder.rename(folder.with_suffix(".damaged"))
+        self._manager.reload()
+
+    def wait(self) -> None:
+        """Waits for a save under way."""
         self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits for a save under way, and ends the saving."""
+        self.wait()
         self._manager.close()
 
 

@@ -87,7 +87,8 @@ def train(config: Config, folder: Path) -> Outcome:
     photographs, held_out_photographs = source(config.data, config.run.max_unreadable)
     held_out = held_out_crops(held_out_photographs, config.data, config.geometry)
     vgg = _load_vgg(config, networks, steps, mesh)
-    workdir.claim(folder, config)  # from here on the settings fit, and files are written
+    prints = {"training": photographs.fingerprint(), "held_out": held_out_photographs.fingerprint()}
+    workdir.claim(folder, config, prints)  # from here on the settings fit, and files are written
     checkpoints = Checkpoints(folder, config.run)
     _report(config, state, photographs, held_out, folder)
     restored = checkpoints.restore(shapes_of(state))
@@ -102,10 +103,11 @@ def train(config: Config, folder: Path) -> Outcome:
                 if not interrupt.requested and int(state.step) < step.first_step + step.phase.steps:
                     state = _train_phase(run, step, state, f"phase {number} of {len(steps)}")
             checkpoints.save(state, _generator(run, state), None)
-            checkpoints.close()
     finally:
+        checkpoints.close()
         log.close()
-    return Outcome(_generator(run, state), held_out, interrupt.requested, checkpoints.newest)
+    finished = int(state.step) == sum(step.phase.steps for step in steps)
+    return Outcome(_generator(run, state), held_out, None if finished else interrupt.requested, checkpoints.newest)
 
 
 def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainState:
@@ -153,7 +155,7 @@ def _finite_values(run: _Run, number: int, metrics: dict[str, jax.Array]) -> dic
     values = {name: float(value) for name, value in jax.device_get(metrics).items()}
     bad = [name for name, value in values.items() if not math.isfinite(value)]
     if bad:
-        run.checkpoints.close()
+        run.checkpoints.wait()
         newest = run.checkpoints.newest
         where = f"the last good checkpoint is {newest}" if newest else "no checkpoint had been saved yet"
         listed = ", ".join(f"{name} is {values[name]}" for name in bad)
@@ -167,7 +169,8 @@ def _report_step(run: _Run, number: int, last: bool, state: TrainState, values: 
     if number % settings.log_every_steps == 0 or last:
         rate = bar.format_dict["rate"]
         run.log.scalars(number, values | ({"images_per_second": rate} if rate else {}))
-    evaluated = number % settings.evaluate_every_steps == 0 or last
+    saved = number % settings.save_every_steps == 0 or last
+    evaluated = number % settings.evaluate_every_steps == 0 or saved  # a checkpoint without scores is never the best
     pictured = number % settings.image_every_steps == 0 or last
     if evaluated or pictured:
         generator = _generator(run, state)
@@ -178,7 +181,7 @@ def _report_step(run: _Run, number: int, last: bool, state: TrainState, values: 
         if pictured:
             few = run.held_out.spread(_STRIPS)
             run.log.strips(number, evaluate.strips(evaluate.complete(generator, few), few))
-    if number % settings.save_every_steps == 0 or last:
+    if saved:
         run.checkpoints.save(state, _generator(run, state), scores)
 
 

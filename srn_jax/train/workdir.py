@@ -11,7 +11,6 @@ from srn_jax.errors import InputError
 
 # What may change between two starts of one run; everything else would make it another experiment.
 _CHANGEABLE = (
-    "reconstruction.steps",
     "adversarial.steps",
     "data.path",
     "data.held_out_path",
@@ -28,16 +27,23 @@ _CHANGEABLE = (
 )
 
 
-def claim(workdir: Path, config: Config) -> None:
-    """Makes `workdir` the folder of `config`'s run; raises InputError with the differences where it is another's."""
+def claim(workdir: Path, config: Config, photographs: dict[str, str]) -> None:
+    """Makes `workdir` the folder of `config`'s run on `photographs`, fingerprints by their part in it.
+
+    Raises:
+      InputError: the folder belongs to another run, with the differences; or it cannot be written.
+    """
+    record = workdir / "config.json"
+    described = json.loads(json.dumps(dataclasses.asdict(config) | {"photographs": photographs}))
     try:
         workdir.mkdir(parents=True, exist_ok=True)
+        before = _flatten(json.loads(record.read_text())) if record.exists() else None
     except OSError as error:
-        raise InputError(f"cannot make the workdir {workdir}: {error.strerror}") from error
-    record = workdir / "config.json"
-    settings = _flatten(json.loads(json.dumps(dataclasses.asdict(config))))
-    if record.exists():
-        before = _flatten(json.loads(record.read_text()))
+        raise InputError(f"cannot use the workdir {workdir}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{record} is damaged ({error}); put it right, or give another --workdir") from error
+    if before is not None:
+        settings = _flatten(described)
         differing = [
             f"{name} was {before.get(name)!r}, is {settings.get(name)!r}"
             for name in sorted(before.keys() | settings.keys())
@@ -48,7 +54,7 @@ def claim(workdir: Path, config: Config) -> None:
                 f"{workdir} belongs to a run with other settings ({'; '.join(differing)}); "
                 "give another --workdir, or the settings as they were"
             )
-    files.write_text(record, json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    files.write_text(record, json.dumps(described, indent=2) + "\n")
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
