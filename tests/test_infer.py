@@ -403,3 +403,9 @@ def test_raw_tree_of_another_model_is_refused(generator, params):
 def test_input_error_is_a_value_error(generator):
     with pytest.raises(ValueError, match="mask is 1 everywhere"):
         extrapolate(generator, PICTURE, np.ones(CANVAS))
+
+
+def test_parameters_that_paint_nan_are_refused(generator):
+    broken = jax.tree.map(lambda x: x * np.float32("nan"), generator)
+    with pytest.raises(InputError, match="params paint values that are NaN or infinite"):
+        extrapolate(broken, PICTURE, MASK)

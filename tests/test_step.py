@@ -75,7 +75,7 @@ def test_terms_of_weight_zero_are_not_built():
     assert [step.critic_updates for step in steps] == [0, 0]
     steps, state = build(critic__names=())
     assert [step.critic_updates for step in steps] == [0, 0]
-    batch = jax.eval_shape(steps[1].draw, jax.random.key(0), as_unit(images(steps[1])[0]))
+    batch = steps[1].draw(jax.random.key(0), as_unit(images(steps[1])[0]))
     _, metrics = jax.eval_shape(steps[1].generator_update, state, batch, {})
     assert "adversarial" not in metrics
     steps, _ = build(reconstruction__steps=0)

@@ -52,6 +52,8 @@ def extrapolate(params: Any, img: Any, mask: Any, *, model: nn.Module | None = N
 
     shown = np.where(masks[..., None], np.zeros((), images.dtype), images)
     prediction = np.asarray(_paint(module, weights, _to_unit(shown), masks[..., None].astype(np.float32)))
+    if not np.isfinite(prediction).all():
+        raise InputError("params paint values that are NaN or infinite: they are damaged, or their training diverged")
     painted = _from_unit(prediction, images.dtype)
     completed = np.where(masks[..., None], painted, images)
     return completed if batched else completed[0]

@@ -18,6 +18,7 @@ from srn_jax import evaluate
 from srn_jax.config import Config
 from srn_jax.data.pipeline import HeldOut, held_out_crops, training_batches
 from srn_jax.data.sources import SOURCES, Photographs
+from srn_jax.errors import InputError
 from srn_jax.generator import Generator
 from srn_jax.models import vgg19
 from srn_jax.tables import pick
@@ -155,12 +156,15 @@ def _finite_values(run: _Run, number: int, metrics: dict[str, jax.Array]) -> dic
     values = {name: float(value) for name, value in jax.device_get(metrics).items()}
     bad = [name for name, value in values.items() if not math.isfinite(value)]
     if bad:
-        run.checkpoints.wait()
-        newest = run.checkpoints.newest
-        where = f"the last good checkpoint is {newest}" if newest else "no checkpoint had been saved yet"
-        listed = ", ".join(f"{name} is {values[name]}" for name in bad)
-        raise DivergedError(f"step {number}: {listed}; {where}")
+        raise _diverged(run, number, ", ".join(f"{name} is {values[name]}" for name in bad))
     return values
+
+
+def _diverged(run: _Run, number: int, what: str) -> DivergedError:
+    run.checkpoints.wait()
+    newest = run.checkpoints.newest
+    where = f"the last good checkpoint is {newest}" if newest else "no checkpoint had been saved yet"
+    return DivergedError(f"step {number}: {what}; {where}")
 
 
 def _report_step(run: _Run, number: int, last: bool, state: TrainState, values: dict[str, float], bar: tqdm) -> None:
@@ -170,12 +174,17 @@ def _report_step(run: _Run, number: int, last: bool, state: TrainState, values: 
         rate = bar.format_dict["rate"]
         run.log.scalars(number, values | ({"images_per_second": rate} if rate else {}))
     saved = number % settings.save_every_steps == 0 or last
-    evaluated = number % settings.evaluate_every_steps == 0 or saved  # a checkpoint without scores is never the best
     pictured = number % settings.image_every_steps == 0 or last
+    # A checkpoint without scores is never the best, and one that paints NaN is none.
+    evaluated = number % settings.evaluate_every_steps == 0 or saved
     if evaluated or pictured:
         generator = _generator(run, state)
         if evaluated:
-            scores = evaluate.mean_scores(evaluate.complete(generator, run.held_out), run.held_out)
+            try:
+                completed = evaluate.complete(generator, run.held_out)
+            except InputError as error:  # finite losses, but parameters beyond all bounds
+                raise _diverged(run, number, str(error)) from error
+            scores = evaluate.mean_scores(completed, run.held_out)
             run.log.scalars(number, {f"held_out/{name}": value for name, value in scores.items()})
             bar.write(f"step {number}: held-out PSNR of the unknown region {scores[METRIC]:.2f} dB")
         if pictured:
