@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from srn_jax.losses.row_blocks import Best, best_of_rows
+
 _BANDWIDTH = 0.5  # h
 _EPSILON = 1e-5
 MAX_RELEASE_POSITIONS = 65 * 65  # above it the release compares as many positions, drawn at random
@@ -17,6 +19,7 @@ def id_mrf(
     *,
     key: Key[Array, ""] | None = None,
     axis_name: str | None = None,
+    best: Best = best_of_rows,
 ) -> Float[Array, ""]:
     """Returns the ID-MRF loss between two feature maps, averaged over the batch (paper, section 3.2.2).
 
@@ -29,37 +32,33 @@ def id_mrf(
     Args:
       generated, truth: features of at least 2 positions, not negative (after a ReLU), any scale.
       key, axis_name: unused; nothing here is drawn, or shared between images.
+      best: `best_of_rows`, with memory linear in h w; or the dense reference.
 
-    Features of length zero count as unlike everything. Memory is quadratic in h w, one image at a time.
+    Features of length zero count as unlike everything.
     """
     del key, axis_name
 
-    def flat(features: Array) -> Array:
-        return features.astype(jnp.float32).reshape(features.shape[0], -1, features.shape[-1])
+    def one(images: tuple[Array, Array]) -> Array:
+        generated, truth = (_normalize(features) for features in images)
+        return -_log_mean_exp(best(_log_shares, generated, truth))
 
-    return jnp.mean(_map_batch(_id_mrf_one, flat(generated), flat(truth)))
+    return jnp.mean(jax.lax.map(one, (_flat(generated), _flat(truth))))
 
 
-def _id_mrf_one(generated: Float[Array, "n c"], truth: Float[Array, "m c"]) -> Float[Array, ""]:
-    similarity = jnp.einsum("vc,sc->vs", _normalize(generated), _normalize(truth), precision=jax.lax.Precision.HIGHEST)
-    best, runner_up = _largest_two(similarity)
+def _log_shares(similarity: Float[Array, "v s"]) -> Float[Array, "v s"]:
+    """Returns log RS_bar."""
     is_best = jnp.arange(similarity.shape[1])[None, :] == jnp.argmax(similarity, axis=1)[:, None]
+    best = jnp.max(similarity, axis=1, keepdims=True)
+    runner_up = jnp.max(jnp.where(is_best, -jnp.inf, similarity), axis=1, keepdims=True)
     # The maximum over the true positions without s is the best one, unless s is the best one itself. Features after a
     # ReLU are never opposed; clamping at 0 keeps the ratio's sign for those that are.
-    rival = jnp.maximum(jnp.where(is_best, runner_up[:, None], best[:, None]), 0.0)
+    rival = jnp.maximum(jnp.where(is_best, runner_up, best), 0.0)
     log_rs = similarity / ((rival + _EPSILON) * _BANDWIDTH)
-    return -_log_mean_exp(jnp.max(log_rs - _log_sum_exp_of_others(log_rs), axis=0))
+    return log_rs - _log_sum_exp_of_others(log_rs, is_best)
 
 
-def _largest_two(x: Float[Array, "v s"]) -> tuple[Float[Array, " v"], Float[Array, " v"]]:
-    """Returns each row's largest value and the largest among the others."""
-    values = jax.lax.top_k(x, 2)[0]
-    return values[:, 0], values[:, 1]
-
-
-def _log_sum_exp_of_others(x: Float[Array, "v s"]) -> Float[Array, "v s"]:
+def _log_sum_exp_of_others(x: Float[Array, "v s"], is_best: Array) -> Float[Array, "v s"]:
     """Returns log sum_{r != s} exp(x[v, r]) without the cancellation of subtracting a dominant term."""
-    is_best = jnp.arange(x.shape[1])[None, :] == jnp.argmax(x, axis=1)[:, None]
     best = jax.lax.stop_gradient(jnp.max(x, axis=1, keepdims=True))
     share = jnp.exp(x - best)
     total = share.sum(axis=1, keepdims=True)
@@ -80,6 +79,7 @@ def id_mrf_release(
     key: Key[Array, ""] | None = None,
     axis_name: str | None = None,
     positions: Int[Array, " p"] | None = None,
+    best: Best = best_of_rows,
 ) -> Float[Array, ""]:
     """Returns the release's ID-MRF loss, a contextual loss whose softmax runs over the generated positions.
 
@@ -91,27 +91,34 @@ def id_mrf_release(
       key: draws the positions that are compared where there are more than 65^2, alike for both maps and every image.
       axis_name: the mapped axis that the batch is split over, if any: the mean is taken over all of it.
       positions: row-major positions to compare in place of drawn ones.
+      best: `best_of_rows`, or the dense reference.
     """
     if positions is None and key is not None and generated.shape[1] * generated.shape[2] > MAX_RELEASE_POSITIONS:
         positions = jax.random.permutation(key, generated.shape[1] * generated.shape[2])[:MAX_RELEASE_POSITIONS]
 
     def select(features: Array) -> Array:
-        flat = features.astype(jnp.float32).reshape(features.shape[0], -1, features.shape[-1])
-        return flat if positions is None else flat[:, positions]
+        return _flat(features) if positions is None else _flat(features)[:, positions]
+
+    def one(images: tuple[Array, Array]) -> Array:
+        generated, truth = (_normalize(features) for features in images)
+        return -_log_mean_exp(best(_log_shares_release, truth, generated))
 
     generated, truth = select(generated), select(truth)
     center = generated.mean((0, 1), keepdims=True)
     if axis_name is not None:
         center = jax.lax.pmean(center, axis_name)
-    return jnp.mean(_map_batch(_id_mrf_release_one, generated - center, truth - center))
+    return jnp.mean(jax.lax.map(one, (generated - center, truth - center)))
 
 
-def _id_mrf_release_one(generated: Float[Array, "n c"], truth: Float[Array, "n c"]) -> Float[Array, ""]:
-    cosine = jnp.einsum("tc,sc->st", _normalize(generated), _normalize(truth), precision=jax.lax.Precision.HIGHEST)
+def _log_shares_release(cosine: Float[Array, "s t"]) -> Float[Array, "s t"]:
+    """Returns log w."""
     distance = (1.0 - cosine) / 2.0
     relative = distance / (distance.min(axis=1, keepdims=True) + _EPSILON)
-    weights = jax.nn.softmax((1.0 - relative) / _BANDWIDTH, axis=1)
-    return -jnp.log(weights.max(axis=0).mean())
+    return jax.nn.log_softmax((1.0 - relative) / _BANDWIDTH, axis=1)
+
+
+def _flat(features: Float[Array, "b h w c"]) -> Float[Array, "b n c"]:
+    return features.astype(jnp.float32).reshape(features.shape[0], -1, features.shape[-1])
 
 
 def _normalize(features: Float[Array, "n c"]) -> Float[Array, "n c"]:
@@ -119,13 +126,6 @@ def _normalize(features: Float[Array, "n c"]) -> Float[Array, "n c"]:
     square = jnp.square(features).sum(axis=-1, keepdims=True)
     positive = square > 1e-24  # below, the gradient of rsqrt overflows
     return jnp.where(positive, features * jax.lax.rsqrt(jnp.where(positive, square, 1.0)), 0.0)
-
-
-def _map_batch(
-    loss: Callable[[Array, Array], Array], generated: Float[Array, "b n c"], truth: Float[Array, "b m c"]
-) -> Float[Array, " b"]:
-    """Returns the loss of each image's features, one image's similarities in memory at a time, also backward."""
-    return jax.lax.map(lambda pair: jax.checkpoint(loss)(*pair), (generated, truth))
 
 
 ID_MRF: dict[str, Callable[..., Array]] = {"paper": id_mrf, "release": id_mrf_release}

@@ -1,0 +1,94 @@
+"""The best of all rows in a matrix of similarities that is never in memory as a whole: what ID-MRF looks for."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+_BLOCK_ENTRIES = 2**20  # similarities in memory at a time, 4 MB; on two CPU cores 2**18 to 2**22 are alike in speed
+
+LogShares = Callable[[Array], Array]  # similarities [v, s] -> logarithms of shares [v, s], each row for itself
+Best = Callable[[LogShares, Array, Array], Array]
+
+
+def best_of_rows(
+    log_shares: LogShares, rows: Float[Array, "v c"], columns: Float[Array, "s c"], *, block_rows: int | None = None
+) -> Float[Array, " s"]:
+    """Returns max_v log_shares(rows columns^T)[v, s], block by block of rows: memory is linear in v and s.
+
+    Backward, each block is computed anew. Only the winner of each column has a gradient, so what the forward pass
+    keeps is their numbers.
+
+    Args:
+      log_shares: works on each row for itself, and is differentiable.
+      block_rows: rows at a time; by default as many as make a million similarities.
+    """
+    block_rows = block_rows or max(1, _BLOCK_ENTRIES // columns.shape[0])
+    return _best_of_rows(log_shares, min(block_rows, rows.shape[0]), rows, columns)
+
+
+def best_of_rows_dense(
+    log_shares: LogShares, rows: Float[Array, "v c"], columns: Float[Array, "s c"]
+) -> Float[Array, " s"]:
+    """Returns what `best_of_rows` does, in plain words: the reference, with v s similarities in memory."""
+    return log_shares(_similarity(rows, columns)).max(axis=0)
+
+
+def _similarity(rows: Float[Array, "v c"], columns: Float[Array, "s c"]) -> Float[Array, "v s"]:
+    return jnp.einsum("vc,sc->vs", rows, columns, precision=jax.lax.Precision.HIGHEST)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _best_of_rows(log_shares: LogShares, block_rows: int, rows: Array, columns: Array) -> Array:
+    return _find_best(log_shares, block_rows, rows, columns)[0]
+
+
+def _find_best(log_shares: LogShares, block_rows: int, rows: Array, columns: Array) -> tuple[Array, Array]:
+    """Returns each column's best value, and the number of the row that has it."""
+
+    @jax.checkpoint  # else JAX takes what depends on the rows' numbers alone out of the loop: v s bits in memory
+    def visit(found: tuple[Array, Array], block: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
+        numbers, values = block
+        shares = jnp.where((numbers < len(rows))[:, None], log_shares(_similarity(values, columns)), -jnp.inf)
+        best, winner = found
+        here = shares.max(axis=0)
+        better = here > best
+        return (jnp.where(better, here, best), jnp.where(better, numbers[shares.argmax(axis=0)], winner)), None
+
+    # Made of `columns`, so that under shard_map they vary over devices as what replaces them does.
+    start = columns[:, 0] * 0.0 - jnp.inf, (columns[:, 0] * 0.0).astype(jnp.int32)
+    return jax.lax.scan(visit, start, _blocks(rows, block_rows))[0]
+
+
+def _forward(log_shares: LogShares, block_rows: int, rows: Array, columns: Array) -> tuple[Array, tuple]:
+    best, winner = _find_best(log_shares, block_rows, rows, columns)
+    return best, (rows, columns, winner)
+
+
+def _backward(log_shares: LogShares, block_rows: int, kept: tuple, cotangent: Array) -> tuple[Array, Array]:
+    rows, columns, winner = kept
+
+    def visit(gradient: Array, block: tuple[Array, Array]) -> tuple[Array, Array]:
+        numbers, values = block
+
+        def winners(values: Array, columns: Array) -> Array:
+            won = jnp.where(numbers[:, None] == winner[None, :], cotangent[None, :], 0.0)
+            return jnp.sum(won * log_shares(_similarity(values, columns)))
+
+        of_values, of_columns = jax.grad(winners, argnums=(0, 1))(values, columns)
+        return gradient + of_columns, of_values
+
+    of_columns, of_rows = jax.lax.scan(visit, columns * 0.0, _blocks(rows, block_rows))
+    return of_rows.reshape(-1, rows.shape[-1])[: len(rows)], of_columns
+
+
+_best_of_rows.defvjp(_forward, _backward)
+
+
+def _blocks(rows: Float[Array, "v c"], block_rows: int) -> tuple[Int[Array, "k r"], Float[Array, "k r c"]]:
+    """Returns the rows in blocks, zeros behind the last, and their numbers."""
+    count = -(-len(rows) // block_rows)
+    padded = jnp.pad(rows, ((0, count * block_rows - len(rows)), (0, 0)))
+    return jnp.arange(count * block_rows).reshape(count, block_rows), padded.reshape(count, block_rows, -1)
