@@ -3,6 +3,7 @@
 from srn_jax.errors import InputError
 from srn_jax.generator import Generator, load_generator
 from srn_jax.infer import extrapolate
+from srn_jax.models.baselines import CA, ED
 from srn_jax.models.srn import SRN, SRNHR
 
-__all__ = ["SRN", "SRNHR", "Generator", "InputError", "extrapolate", "load_generator"]
+__all__ = ["CA", "ED", "SRN", "SRNHR", "Generator", "InputError", "extrapolate", "load_generator"]

@@ -29,7 +29,7 @@ class Geometry:
 class Model:
     """The generator."""
 
-    name: str = "srn"  # a name in models.srn.GENERATORS
+    name: str = "srn"  # a name in models.generators.GENERATORS
     width: int = 64
     expansion: str = AS_NUMERICS  # a name in models.expansion.EXPANSIONS
     normalization: str = AS_NUMERICS  # a name in ops.NORMALIZATIONS
@@ -43,12 +43,15 @@ class Loss:
     spatial: str = AS_NUMERICS  # a name in losses.spatial.SPATIAL_WEIGHTS
     lambda_s: float = AS_NUMERICS
     lambda_ae: float = AS_NUMERICS  # auto-encoding of the known region, the release's addition
+    coarse: float = 1.2  # both terms above, on the first of two stages: their weight beside the second (CA's code)
     lambda_mrf: float = 0.05
+    lambda_style: float = 0.0  # an alternative to ID-MRF
     lambda_adv: float = 0.001
     lambda_gp: float = 10.0
     mrf: str = AS_NUMERICS  # a name in losses.mrf.ID_MRF
     mrf_layers: tuple[str, ...] = AS_NUMERICS  # names in models.vgg19.LAYERS; one named twice counts twice
-    vgg: str = "weights/vgg19.npz"  # a file, or "random"
+    style_layers: tuple[str, ...] = ("conv3_2", "conv4_2")  # as for mrf_layers
+    vgg: str = "weights/vgg19.h5"  # a file (`python -m srn_jax.vgg --download` fetches this one), or "random"
     vgg_input: str = AS_NUMERICS  # a name in models.vgg19.PREPROCESSING
     penalty_mask: str = AS_NUMERICS  # a name in losses.adversarial.PENALTY_MASKS
     combine: str = AS_NUMERICS  # a name in losses.adversarial.COMBINATIONS
@@ -108,6 +111,7 @@ class Run:
     """The run itself: seed, averaging, and what is logged and saved how often."""
 
     seed: int = 0
+    start_from: str = ""  # a checkpoint of another run, or a converted one, whose weights this run begins with
     average: float = 0.999  # decay of the generator's moving average, the one that is evaluated and shipped; 0 = none
     log_every_steps: int = 50
     image_every_steps: int = 1_000
@@ -180,6 +184,12 @@ def resolve(config: Config) -> Config:
     return config
 
 
+def feature_layers(loss: Loss) -> tuple[str, ...]:
+    """Returns the layers of VGG-19 that the terms of `loss` look at, each once; () where none does."""
+    used = (loss.mrf_layers if loss.lambda_mrf else ()) + (loss.style_layers if loss.lambda_style else ())
+    return tuple(dict.fromkeys(used))
+
+
 def ratio(geometry: Geometry) -> tuple[int, int]:
     """Returns (r1, r2), canvas over known picture."""
     return geometry.canvas[0] // geometry.known[0], geometry.canvas[1] // geometry.known[1]
@@ -202,10 +212,9 @@ def check(config: Config) -> None:
     _require(config.geometry.masks_per_batch in ("one", "each"), config, "geometry.masks_per_batch", "'one' or 'each'")
     _require(config.model.width >= 2 and config.model.width % 2 == 0, config, "model.width", "an even number")
     _require(config.run.seed >= 0, config, "run.seed", "at least 0")
-    layers_needed = config.loss.lambda_mrf > 0.0
-    _require(
-        len(config.loss.mrf_layers) > 0 or not layers_needed, config, "loss.mrf_layers", "names of VGG-19's layers"
-    )
+    for term in ("mrf", "style"):
+        layers, needed = getattr(config.loss, f"{term}_layers"), getattr(config.loss, f"lambda_{term}") > 0.0
+        _require(len(layers) > 0 or not needed, config, f"loss.{term}_layers", "names of VGG-19's layers")
     _require(config.critic.width >= 1, config, "critic.width", "at least 1")
     _require(config.critic.updates >= 1, config, "critic.updates", "at least 1")
     _require(0.0 <= config.model.blend <= 1.0, config, "model.blend", "a number in [0, 1]")
@@ -222,7 +231,7 @@ def check(config: Config) -> None:
     scales = config.data.held_out_scales
     fits = bool(scales) and _numbers(scales) and all(0.0 < scale <= 1.0 for scale in scales)
     _require(fits, config, "data.held_out_scales", "numbers in (0, 1]")
-    for name in ("lambda_s", "lambda_ae", "lambda_mrf", "lambda_adv", "lambda_gp"):
+    for name in ("lambda_s", "lambda_ae", "coarse", "lambda_mrf", "lambda_style", "lambda_adv", "lambda_gp"):
         _require(getattr(config.loss, name) >= 0.0, config, f"loss.{name}", "at least 0")
     for name in ("reconstruction", "adversarial"):
         phase = getattr(config, name)

@@ -8,6 +8,13 @@ class InputError(ValueError):
     """What the user gave does not fit; the message is one line: what was wrong, the value seen, what would be right."""
 
 
+def innermost(error: BaseException) -> BaseException:
+    """Returns the exception that was raised first, for libraries that wrap what happened in several others."""
+    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        error = inner
+    return error
+
+
 def fail(error: Exception) -> NoReturn:
     """Prints `error` as one line and ends the program with status 2."""
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

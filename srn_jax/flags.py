@@ -10,7 +10,7 @@ from typing import Any
 from absl import flags
 
 from srn_jax.config import Config
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, fail, innermost
 
 
 def parse_or_fail(argv: list[str]) -> list[str]:
@@ -21,10 +21,22 @@ def parse_or_fail(argv: list[str]) -> list[str]:
     except InputError as error:
         fail(error)
     except flags.Error as error:
-        fail(InputError(f"{error}; --help lists the flags"))
+        first = innermost(error)
+        if isinstance(first, flags.Error) or "parsing config file" not in str(error):
+            fail(InputError(f"{error}; --help lists the flags"))
+        fail(_in_file(first))
     except Exception as error:  # the configuration file is the user's program: it may raise anything
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        fail(InputError(f"the configuration cannot be read: {error} ({place.filename}, line {place.lineno})"))
+        fail(_in_file(error))
+
+
+def _in_file(error: BaseException) -> Exception:
+    """Returns what to say of an error that a configuration file raised; its own InputErrors speak for themselves."""
+    if isinstance(error, InputError):
+        return error
+    if "get_config() takes 0 positional arguments" in str(error):
+        return InputError("this configuration file has no rows to choose from: leave out the colon and what follows it")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return InputError(f"the configuration cannot be read: {error} ({place.filename}, line {place.lineno})")
 
 
 def _check_names(argv: list[str]) -> None:
@@ -39,7 +51,8 @@ def _check_names(argv: list[str]) -> None:
             _check_setting(name.removeprefix("config."))
 
 
-def _check_file(path: str) -> None:
+def _check_file(value: str) -> None:
+    path = value.partition(":")[0]  # FILE:ARGUMENT hands the argument to the file's get_config
     if not Path(path).is_file():
         folder = Path(path).parent if Path(path).parent.is_dir() else Path("configs")
         there = ", ".join(sorted(str(file) for file in folder.glob("*.py"))) or f"none in {folder}"

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from flax import struct
 
 from srn_jax import files
-from srn_jax.errors import InputError
+from srn_jax.errors import InputError, innermost
 from srn_jax.geometry import Size
-from srn_jax.models.srn import GENERATORS
+from srn_jax.models.generators import GENERATORS
 from srn_jax.store import read_arrays
 from srn_jax.tables import pick
 
@@ -26,7 +26,7 @@ class Generator(struct.PyTreeNode):
 
     Attributes:
       params: the module's parameter tree.
-      model: the Linen module, `SRN(...)` or `SRNHR(...)`.
+      model: the Linen module, `SRN(...)`, `CA(...)`, or another of `models.generators`.
       known, canvas: the (height, width) in pixels that it was trained at.
       margins: how the known window lay on the canvas at training, a name in `geometry.MARGINS`.
     """
@@ -111,8 +111,6 @@ def find_checkpoint(path: Path) -> Path:
 
 
 def root_cause(error: BaseException) -> str:
-    """Returns the first line of the innermost exception, for libraries that wrap what happened in several others."""
-    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
-        error = inner
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    """Returns the first line of the exception that was raised first."""
+    lines = str(innermost(error)).strip().splitlines()
+    return lines[0] if lines else type(innermost(error)).__name__

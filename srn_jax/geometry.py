@@ -37,6 +37,22 @@ def known_offset(mask: Float[Array, "b h w 1"]) -> Int[Array, "b 2"]:
     return jnp.stack([top, left], axis=1).astype(jnp.int32)
 
 
+def distance_to_known(mask: Float[Array, "b h w 1"]) -> Float[Array, "b h w 1"]:
+    """Returns each pixel's Euclidean distance to the nearest known one of its mask; where none is known, infinity."""
+    known = mask[..., 0] < 0.5
+
+    def along(some_known: Array) -> Array:
+        """Returns the distance on one axis, [b, n]."""
+        place = jnp.arange(some_known.shape[1])[None, :]
+        first = jnp.argmax(some_known, axis=1, keepdims=True)
+        last = some_known.shape[1] - 1 - jnp.argmax(some_known[:, ::-1], axis=1, keepdims=True)
+        distance = jnp.maximum(jnp.maximum(first - place, place - last), 0).astype(jnp.float32)
+        return jnp.where(some_known.any(axis=1, keepdims=True), distance, jnp.inf)
+
+    rows, columns = along(known.any(axis=2)), along(known.any(axis=1))
+    return jnp.hypot(rows[:, :, None], columns[:, None, :])[..., None]
+
+
 def crop(image: Float[Array, "b h w c"], offset: Int[Array, "#b 2"], size: Size) -> Float[Array, "b kh kw c"]:
     """Returns the `size`-sized windows of `image` whose top left corners are `offset` (one for all, or one each)."""
     if offset.shape[0] == 1:  # one window for the whole batch: a plain slice, cheaper than a gather

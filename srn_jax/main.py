@@ -1,4 +1,4 @@
-"""The main program: `python -m srn_jax.main --config=configs/NAME.py [--workdir=DIR] [--config.x=y ...]`.
+"""The main program: `python -m srn_jax.main --config=configs/NAME.py[:ROW] [--workdir=DIR] [--config.x=y ...]`.
 
 Trains what the configuration describes, or continues the run in the workdir, and ends with a table of held-out scores.
 """
@@ -24,7 +24,8 @@ def main(argv: list[str]) -> None:
         fail(InputError(f"unexpected argument {argv[1]!r}; settings are given as --config.NAME=VALUE"))
     if _CONFIG.value is None:
         fail(InputError("--config is missing; try --config=configs/quickstart.py"))
-    name = Path(flags.FLAGS["config"].config_filename).stem  # pyright: ignore[reportAttributeAccessIssue]
+    file, _, argument = flags.FLAGS["config"].config_filename.partition(":")  # pyright: ignore[reportAttributeAccessIssue]
+    name = "_".join([Path(file).stem, *([argument] if argument else [])])
     workdir = Path(_WORKDIR.value or f"runs/{name}").expanduser().absolute()
     logging.set_verbosity(logging.WARNING)  # orbax reports every file that it touches
     # Imported here, so that --help and a misspelt flag answer at once.

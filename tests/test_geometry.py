@@ -89,3 +89,13 @@ def test_margins_place_the_window(margins, canvas, offset):
 def test_random_margins_reach_both_ends_and_every_place_between():
     places = {tuple(offset) for offset in draw("random", 300, (5, 7)).tolist()}
     assert places == {(top, left) for top in range(3) for left in range(4)}
+
+
+def test_distance_to_known_is_that_of_the_nearest_known_pixel():
+    masks = np.ones((2, 6, 9, 1), np.float32)
+    masks[0, 1:3, 4:7] = 0
+    distances = geometry.distance_to_known(jnp.asarray(masks))
+    for i, j in np.ndindex(6, 9):
+        nearest = min(np.hypot(i - k, j - m) for k, m in np.argwhere(masks[0, ..., 0] == 0))
+        assert float(distances[0, i, j, 0]) == pytest.approx(nearest, abs=1e-6)
+    assert np.isinf(distances[1]).all()

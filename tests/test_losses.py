@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from srn_jax.losses import adversarial, mrf, spatial
+from srn_jax.losses import adversarial, mrf, spatial, style
+from srn_jax.losses.row_blocks import best_of_rows, best_of_rows_dense
 
 REDUCED = pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
 
@@ -86,6 +87,15 @@ def test_confidence_weights_equal_seven_passes(mask):
 def test_plain_weights_are_the_mask():
     mask = window_masks(12, 40)[0, ..., 0]
     np.testing.assert_array_equal(weights_of("plain", mask), mask)
+
+
+@pytest.mark.parametrize(("kind", "gamma"), [("discounted", 0.99), ("discounted_code", 0.9)])
+def test_discounted_weights_fall_with_the_distance_to_the_known(kind, gamma):
+    mask = window_masks(7, 11)[1, ..., 0]
+    expected = np.zeros(mask.shape)
+    for i, j in np.argwhere(mask == 1):
+        expected[i, j] = gamma ** min(np.hypot(i - k, j - m) for k, m in np.argwhere(mask == 0))
+    np.testing.assert_allclose(weights_of(kind, mask), expected / mask.mean(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", spatial.SPATIAL_WEIGHTS)
@@ -248,6 +258,40 @@ def test_id_mrf_is_least_for_the_truth_itself(form):
     assert value_and_gradients(form)(truth, truth)[0] < value_and_gradients(form)(generated, truth)[0] - 0.1
 
 
+@pytest.mark.parametrize("form", mrf.ID_MRF)
+@pytest.mark.parametrize("block_rows", [1, 7, 64, 10_000])
+def test_id_mrf_by_blocks_equals_the_dense_form(form, block_rows):
+    rng = np.random.default_rng(1)
+    truth = np.maximum(rng.normal(size=(2, 9, 13, 8)), 0).astype(np.float32)
+    generated = np.maximum(0.5 * truth + rng.normal(size=truth.shape), 0).astype(np.float32)
+
+    def run(best):
+        def loss(generated, truth):
+            return mrf.ID_MRF[form](generated, truth, best=best)
+
+        return jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))(generated, truth)
+
+    value, gradients = run(functools.partial(best_of_rows, block_rows=block_rows))
+    dense_value, dense_gradients = run(best_of_rows_dense)
+    np.testing.assert_allclose(value, dense_value, rtol=1e-6)
+    for gradient, dense in zip(gradients, dense_gradients, strict=True):
+        assert np.linalg.norm(gradient - dense) < 1e-5 * np.linalg.norm(dense)
+
+
+@pytest.mark.parametrize("form", mrf.ID_MRF)
+def test_id_mrf_s_memory_is_linear_in_the_patches(form):
+    def temporary_bytes(side, **options):
+        maps = jax.ShapeDtypeStruct((1, side, side, 8), jnp.float32)
+        loss = jax.jit(jax.grad(lambda generated, truth: mrf.ID_MRF[form](generated, truth, **options)))
+        analysis = loss.lower(maps, maps).compile().memory_analysis()
+        assert analysis
+        return analysis.temp_size_in_bytes
+
+    small, large = temporary_bytes(64), temporary_bytes(128)  # 4,096 and 16,384 patches
+    assert large < 4.4 * small
+    assert large < temporary_bytes(128, best=best_of_rows_dense) / 20
+
+
 @REDUCED
 @pytest.mark.parametrize("form", mrf.ID_MRF)
 def test_id_mrf_accumulates_in_float32(form, dtype):
@@ -369,3 +413,23 @@ def test_combinations_of_the_critics(form, expected):
     combine = adversarial.COMBINATIONS[form]
     assert float(combine([jnp.array(1.5), jnp.array(4.5)])) == expected
     assert float(combine([jnp.array(4.5)])) == 4.5
+
+
+# Style
+
+
+def test_gram_loss_equals_loops():
+    rng = np.random.default_rng(2)
+    maps = rng.normal(size=(2, 2, 3, 4, 5)).astype(np.float32)
+    expected = 0.0
+    for generated, truth in zip(maps[0], maps[1], strict=True):
+        for i, j in np.ndindex(5, 5):
+            grams = [(features[..., i] * features[..., j]).sum() for features in (generated, truth)]
+            expected += (grams[0] - grams[1]) ** 2 / (4 * 5**2 * (3 * 4) ** 2)
+    np.testing.assert_allclose(jax.jit(style.gram_loss)(maps[0], maps[1]), expected / 2, rtol=1e-5)
+
+
+def test_gram_loss_forgets_where_things_are():
+    maps = np.random.default_rng(3).normal(size=(1, 4, 6, 3)).astype(np.float32)
+    assert float(style.gram_loss(jnp.asarray(maps), jnp.asarray(maps[:, ::-1, ::-1]))) < 1e-10
+    assert float(style.gram_loss(jnp.asarray(maps), jnp.asarray(2 * maps))) > 0.01

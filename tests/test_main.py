@@ -37,7 +37,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     ("arguments", "message"),
     [
         ([], "--config is missing; try --config=configs/quickstart.py"),
-        (["--config=configs/nope.py"], "no file; there are: configs/celebahq.py"),
+        (["--config=configs/nope.py"], "no file; there are: configs/ablation.py"),
         (
             ["--config=configs/quickstart.py", "--config.model.widht=8"],
             "did you mean model.width",
@@ -46,8 +46,11 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
         (["--config=configs/quickstart.py", "--wrkdir=x"], "Unknown command line flag 'wrkdir'"),
         (["--config=configs/quickstart.py", "--config.model.expansion=x"], "model.expansion is 'x'; it takes one of"),
         (["--config=configs/folder.py"], "data.path is '', which is no folder"),
-        (["--config=configs/quickstart.py", "--config.loss.lambda_mrf=1"], "no VGG-19 weights at 'weights/vgg19.npz'"),
+        (["--config=configs/quickstart.py", "--config.loss.lambda_mrf=1"], "no VGG-19 weights at 'weights/vgg19.h5'"),
         (["--config=configs/quickstart.py", "quick"], "unexpected argument 'quick'"),
+        (["--config=configs/ablation.py:fig13"], "configs/ablation.py's row is 'fig13'; it takes one of 'fig8_ca'"),
+        (["--config=configs/quickstart.py:fast"], "this configuration file has no rows to choose from"),
+        (["--config=configs/nope.py:row"], "names 'configs/nope.py', which is no file; there are: configs/ablation.py"),
     ],
 )
 @pytest.mark.slow

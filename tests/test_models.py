@@ -7,11 +7,11 @@ import pytest
 
 from srn_jax import geometry
 from srn_jax.errors import InputError
-from srn_jax.models import vgg19
 from srn_jax.models.critics import CRITICS
 from srn_jax.models.expansion import EXPANSIONS
+from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import apply
-from srn_jax.models.srn import GENERATORS, SRN, SRNHR
+from srn_jax.models.srn import SRN
 from tests import tiny
 
 
@@ -47,7 +47,10 @@ def test_every_expansion_keeps_its_contract(expansion, ratio):
     assert not np.array_equal(changed[0], y[0])
 
 
-@pytest.mark.parametrize("model", [SRN(ratio=(2, 3), width=4), SRNHR(width=4)], ids=["srn", "srn_hr"])
+MODELS = {name: module(width=4) for name, module in GENERATORS.items()} | {"srn": SRN(ratio=(2, 3), width=4)}
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_margins_never_compile_anew_and_unknown_pixels_are_never_read(model):
     known, canvas = (8, 8), (16, 24)
     image = jax.random.uniform(jax.random.key(0), (2, *canvas, 3), minval=-1.0)
@@ -97,42 +100,3 @@ def test_an_unknown_variant_names_the_valid_ones():
         shapes(SRN(expansion="shuffle"), (16, 16))
     with pytest.raises(InputError, match=r"model.normalization is 'batch'; it takes one of 'paper', 'release', 'none'"):
         shapes(SRN(normalization="batch"), (16, 16))
-
-
-def save_vgg(path, layers, **changes):
-    arrays, channels = {}, 3
-    for layer in layers:
-        width = vgg19.WIDTHS[int(layer[4]) - 1]
-        name = f"block{layer[4]}_conv{layer[6:]}"
-        arrays[f"{name}.kernel"] = np.random.default_rng(channels).normal(size=(3, 3, channels, width)).astype("f4")
-        arrays[f"{name}.bias"] = np.arange(width, dtype=np.float32)
-        channels = width
-    np.savez(path, **(arrays | changes))
-    return str(path), arrays
-
-
-def test_vgg_weights_load_in_rgb_order(tmp_path):
-    path, arrays = save_vgg(tmp_path / "vgg.npz", ("conv1_1", "conv1_2"))
-    loaded = vgg19.load(path, ("conv1_2",))
-    assert list(loaded) == ["conv1_1", "conv1_2"]
-    np.testing.assert_array_equal(loaded["conv1_1"]["kernel"][:, :, 0], arrays["block1_conv1.kernel"][:, :, 2])
-    np.testing.assert_array_equal(loaded["conv1_2"]["kernel"], arrays["block1_conv2.kernel"])
-    features = apply(vgg19.VGG19(layers=("conv1_2",)), loaded, vgg19.preprocess(jnp.zeros((1, 4, 6, 3))))
-    assert features["conv1_2"].shape == (1, 4, 6, 64)
-
-
-def test_vgg_files_that_do_not_do_are_refused_in_one_line(tmp_path):
-    path, _ = save_vgg(tmp_path / "vgg.npz", ("conv1_1", "conv1_2"))
-    with pytest.raises(InputError, match=r"lacks conv2_1 \(block2_conv1\), needed for conv2_1"):
-        vgg19.load(path, ("conv2_1",))
-    with pytest.raises(InputError, match=r"VGG-19 has no layer conv9_9; its layers are conv1_1"):
-        vgg19.load(path, ("conv9_9",))
-    with pytest.raises(InputError, match=r"no VGG-19 weights at 'nowhere.npz'"):
-        vgg19.load("nowhere.npz", ("conv1_1",))
-    (tmp_path / "text.npz").write_text("no archive")
-    with pytest.raises(InputError, match=r"is no readable .npz file"):
-        vgg19.load(str(tmp_path / "text.npz"), ("conv1_1",))
-    kernel = np.zeros((3, 3, 3, 8), np.float32)
-    wrong, _ = save_vgg(tmp_path / "wrong.npz", ("conv1_1",), **{"block1_conv1.kernel": kernel})
-    with pytest.raises(InputError, match=r"block1_conv1.kernel has shape \(3, 3, 3, 8\), VGG-19's has \(3, 3, 3, 64\)"):
-        vgg19.load(wrong, ("conv1_1",))

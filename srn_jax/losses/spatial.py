@@ -1,14 +1,14 @@
 """Where the reconstruction loss looks: spatial weights from the filling mask, and the L1 terms that they weigh."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import erf, sqrt
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from srn_jax import ops
+from srn_jax import geometry, ops
 
 _KERNEL_SIZE = 64
 _SIGMA = 1.0 / 40.0  # the release's; so wide against its support that the kernel is a box to 0.05 %
@@ -55,6 +55,19 @@ def confidence_weights(mask: Float[Array, "b h w 1"], *, passes: int = 7) -> Flo
     return _propagate(mask, passes)[-1]
 
 
+def discounted_weights(mask: Float[Array, "b h w 1"], *, gamma: float = 0.99) -> Float[Array, "b h w 1"]:
+    """Returns CA's spatially discounted weights, gamma^l, l the distance to the nearest known pixel (Yu et al., 2018).
+
+    They are divided by the mask's mean, so that a mean over the canvas is one over the unknown region, as CA takes it.
+
+    Args:
+      mask: 1 = to be synthesized, 0 on one rectangle.
+      gamma: 0.99 in the paper, 0.9 in its code.
+    """
+    area = jnp.maximum(mask.mean((1, 2), keepdims=True), 1e-5)  # an empty mask weighs nothing
+    return gamma ** geometry.distance_to_known(mask) * mask / area
+
+
 def plain_weights(mask: Float[Array, "b h w 1"]) -> Float[Array, "b h w 1"]:
     """Returns the mask: every synthesized pixel counts alike."""
     return mask
@@ -65,6 +78,8 @@ SPATIAL_WEIGHTS: dict[str, Callable[[Array], Array]] = {
     "rsv_release": rsv_weights_release,
     "confidence": confidence_weights,
     "plain": plain_weights,
+    "discounted": discounted_weights,
+    "discounted_code": partial(discounted_weights, gamma=0.9),
 }
 
 

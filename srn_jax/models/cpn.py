@@ -6,10 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from srn_jax import ops
-from srn_jax.models.layers import UpsampleConv, conv
+from srn_jax.models.layers import conv
+from srn_jax.models.stages import Widths, decode, dilate, encode, to_picture
 from srn_jax.tables import pick
-
-elu = jax.nn.elu
 
 
 class CPN(nn.Module):
@@ -35,20 +34,9 @@ class CPN(nn.Module):
         n = self.width
         batch_mask = jnp.broadcast_to(mask, (*features.shape[:3], 1)).astype(features.dtype)
         x = jnp.concatenate([features, known, batch_mask], axis=-1)
-        x = elu(conv(n, 5, name="xconv1")(x))
-        x = elu(conv(n, stride=2, name="xconv2_downsample")(x))
-        x = elu(conv(2 * n, name="xconv3")(x))
-        x = elu(conv(2 * n, stride=2, name="xconv4_downsample")(x))
-        x = elu(conv(4 * n, name="xconv5")(x))
-        x = elu(conv(4 * n, name="xconv6")(x))
-        for layer, dilation in ((7, 2), (8, 4), (9, 8), (10, 16)):
-            x = elu(conv(4 * n, dilation=dilation, name=f"xconv{layer}_atrous")(x))
-        x = elu(conv(4 * n, name="allconv11")(x))
+        x = encode(x, "x", Widths(n, n, 2 * n, 2 * n), 4 * n)
+        x = dilate(x, "x", 4 * n)
+        x = jax.nn.elu(conv(4 * n, name="allconv11")(x))
         small_mask = ops.resize_nearest(mask, (x.shape[1], x.shape[2]))
         x = pick(ops.NORMALIZATIONS, self.normalization, "model.normalization")(x, small_mask, self.blend)
-        x = elu(conv(4 * n, name="allconv12")(x))
-        x = elu(UpsampleConv(2 * n, name="allconv13_upsample")(x))
-        x = elu(conv(2 * n, name="allconv14")(x))
-        x = elu(UpsampleConv(n, name="allconv15_upsample")(x))
-        x = elu(conv(n // 2, name="allconv16")(x))
-        return conv(3, name="allconv17")(x)
+        return to_picture(decode(x, "all", n), "all", n)

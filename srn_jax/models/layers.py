@@ -37,6 +37,15 @@ def leaky_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return jax.nn.leaky_relu(x, 0.2)
 
 
+STAGES = "stages"  # the collection into which a network of several stages sows its earlier predictions
+
+
+def apply_stages(module: nn.Module, params: Any, image: Array, mask: Array) -> tuple[Array, list[Array]]:
+    """Returns a generator's prediction, and those of its earlier stages, [b, H, W, 3] each; most have none."""
+    (prediction, _), sown = module.apply({"params": params}, image, mask, mutable=[STAGES])
+    return prediction, jax.tree.leaves(sown)
+
+
 def apply(module: nn.Module, params: Any, *arrays: Array) -> Any:
     """Returns what `module` computes from `arrays` with the parameter tree `params`."""
     return module.apply({"params": params}, *arrays)

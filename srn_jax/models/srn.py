@@ -1,6 +1,4 @@
-"""The semantic regeneration network, in one signature for every generator: SRN and SRN-HR."""
-
-from typing import Any
+"""The semantic regeneration network: SRN and SRN-HR."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -66,6 +64,3 @@ class SRNHR(nn.Module):
         features = FEN(self.width, name="fen")(known)
         prediction = CPN(self.width, self.normalization, self.blend, name="cpn")(features, known, mask)
         return jnp.clip(prediction, -1.0, 1.0), features
-
-
-GENERATORS: dict[str, Any] = {"srn": SRN, "srn_hr": SRNHR}

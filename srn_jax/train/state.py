@@ -1,6 +1,6 @@
 """What a run consists of: the networks that a configuration names, and the state that a step maps to the next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import flax.linen as nn
@@ -13,7 +13,7 @@ from jaxtyping import Array, Key
 from srn_jax import config as settings
 from srn_jax.models import vgg19
 from srn_jax.models.critics import CRITICS
-from srn_jax.models.srn import GENERATORS
+from srn_jax.models.generators import GENERATORS
 from srn_jax.tables import pick
 from srn_jax.train import optimizer
 
@@ -43,11 +43,13 @@ class TrainState(struct.PyTreeNode):
 
 def build_generator(config: settings.Config) -> nn.Module:
     """Returns the generator that a resolved configuration names."""
-    model = config.model
-    attributes = {"width": model.width, "normalization": model.normalization, "blend": model.blend}
-    if model.name == "srn":
-        attributes |= {"ratio": settings.ratio(config.geometry), "expansion": model.expansion}
-    return pick(GENERATORS, model.name, "model.name")(**attributes)
+    module = pick(GENERATORS, config.model.name, "model.name")
+    known = {
+        **{f.name: getattr(config.model, f.name) for f in fields(config.model)},
+        "ratio": settings.ratio(config.geometry),
+    }
+    taken = {f.name for f in fields(module)} - {"name", "parent"}
+    return module(**{name: value for name, value in known.items() if name in taken})
 
 
 def build_networks(config: settings.Config) -> Networks:
@@ -55,7 +57,7 @@ def build_networks(config: settings.Config) -> Networks:
     return Networks(
         generator=build_generator(config),
         critics={name: pick(CRITICS, name, "critic.names")(width=config.critic.width) for name in config.critic.names},
-        vgg=vgg19.VGG19(layers=tuple(dict.fromkeys(config.loss.mrf_layers))),
+        vgg=vgg19.VGG19(layers=settings.feature_layers(config.loss)),
         adam=optimizer.build(config.adam),
     )
 

@@ -14,10 +14,10 @@ from flax import struct
 from jaxtyping import Array, Float, Key
 
 from srn_jax import geometry
-from srn_jax.config import Config, Loss, Phase
-from srn_jax.losses import adversarial, mrf, spatial
+from srn_jax.config import Config, Loss, Phase, feature_layers
+from srn_jax.losses import adversarial, mrf, spatial, style
 from srn_jax.models import vgg19
-from srn_jax.models.layers import apply
+from srn_jax.models.layers import apply, apply_stages
 from srn_jax.tables import pick
 from srn_jax.train.optimizer import learning_rate
 from srn_jax.train.state import Networks, TrainState
@@ -151,12 +151,12 @@ class Step:
     def generator_update(self, state: TrainState, batch: Batch, vgg: dict) -> tuple[TrainState, Metrics]:
         """Returns the state after one update of the generator and its average; the critics' part is untouched.
 
-        `vgg` holds VGG-19's parameters; {} where ID-MRF has no weight.
+        `vgg` holds VGG-19's parameters; {} where no term looks at its features.
         """
 
         def objective(params):
-            prediction, _ = apply(self.networks.generator, params, batch.image, batch.mask)
-            terms = self.generator_terms(prediction, batch, state.critics, vgg)
+            prediction, stages = apply_stages(self.networks.generator, params, batch.image, batch.mask)
+            terms = self.generator_terms(prediction, stages, batch, state.critics, vgg)
             total = sum((weight * term for weight, term in terms.values()), jnp.zeros(()))
             return total, {"total": total} | {name: term for name, (_, term) in terms.items()}
 
@@ -176,19 +176,30 @@ class Step:
         )
 
     def generator_terms(
-        self, prediction: Float[Array, "b h w 3"], batch: Batch, critics: dict, vgg: dict
+        self, prediction: Float[Array, "b h w 3"], stages: list[Array], batch: Batch, critics: dict, vgg: dict
     ) -> dict[str, tuple[float, Array]]:
-        """Returns {name: (weight, loss)} of the terms whose weight is not 0."""
+        """Returns {name: (weight, loss)} of the terms whose weight is not 0.
+
+        `stages` holds the predictions of the generator's earlier stages, if it has any.
+        """
         loss, image, mask = self.loss, batch.image, batch.mask
         completed = geometry.complete(prediction, image, mask)
         terms: dict[str, tuple[float, Array]] = {}
-        if loss.lambda_s:
-            weights = self.variants.weights(mask)
-            terms["reconstruction"] = loss.lambda_s, spatial.reconstruction_loss(prediction, image, weights)
-        if loss.lambda_ae:
-            terms["autoencoding"] = loss.lambda_ae, spatial.autoencoding_loss(prediction, image, mask)
+        painted = [("", 1.0, prediction)] + [("coarse_", loss.coarse, stage) for stage in stages if loss.coarse]
+        weights = self.variants.weights(mask) if loss.lambda_s else None
+        for name, share, picture in painted:
+            if weights is not None:
+                error = spatial.reconstruction_loss(picture, image, weights)
+                terms[f"{name}reconstruction"] = share * loss.lambda_s, error
+            if loss.lambda_ae:
+                error = spatial.autoencoding_loss(picture, image, mask)
+                terms[f"{name}autoencoding"] = share * loss.lambda_ae, error
+        generated, truth = self._features(prediction, vgg), self._features(image, vgg)
         if loss.lambda_mrf:
-            terms["id_mrf"] = loss.lambda_mrf, self._id_mrf(prediction, batch, vgg)
+            terms["id_mrf"] = loss.lambda_mrf, self._id_mrf(generated, truth, batch.key)
+        if loss.lambda_style:
+            grams = [style.gram_loss(generated[layer], truth[layer]) for layer in loss.style_layers]
+            terms["style"] = loss.lambda_style, sum(grams, jnp.zeros(()))
         if loss.lambda_adv and self.networks.critics:
             scores = [apply(critic, critics[name], completed, mask) for name, critic in self.networks.critics.items()]
             terms["adversarial"] = (
@@ -197,13 +208,15 @@ class Step:
             )
         return terms
 
-    def _id_mrf(self, prediction: Float[Array, "b h w 3"], batch: Batch, vgg: dict) -> Float[Array, ""]:
-        generated = apply(self.networks.vgg, vgg, self.variants.vgg_input(prediction))
-        truth = apply(self.networks.vgg, vgg, self.variants.vgg_input(batch.image))
+    def _features(self, image: Float[Array, "b h w 3"], vgg: dict) -> dict[str, Array]:
+        """Returns VGG-19's features by layer, {} where no term looks at them."""
+        return apply(self.networks.vgg, vgg, self.variants.vgg_input(image)) if feature_layers(self.loss) else {}
+
+    def _id_mrf(self, generated: dict, truth: dict, key: Key[Array, ""]) -> Float[Array, ""]:
         total = jnp.zeros(())
         for number, layer in enumerate(self.loss.mrf_layers):
-            key = jax.random.fold_in(batch.key, number)
-            total += self.variants.id_mrf(generated[layer], truth[layer], key=key, axis_name=self.axis_name)
+            layer_key = jax.random.fold_in(key, number)
+            total += self.variants.id_mrf(generated[layer], truth[layer], key=layer_key, axis_name=self.axis_name)
         return total
 
     def _gradient(self, objective, params) -> tuple[dict, Metrics]:
@@ -224,7 +237,7 @@ class Step:
 
 def build_steps(config: Config, networks: Networks, axis_name: str | None = None) -> list[Step]:
     """Returns the phases of a run in order: reconstruction alone, then all losses; phases of no steps are left out."""
-    without = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_adv=0.0)
+    without = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_style=0.0, lambda_adv=0.0)
     with_critics = bool(config.loss.lambda_adv and config.critic.names)
     steps = [
         Step(config, networks, phase, loss, look_up(loss, phase), first_step, critic_updates, axis_name)
