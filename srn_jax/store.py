@@ -15,24 +15,24 @@ from srn_jax.errors import InputError
 
 def check_arrays(folder: Path) -> None:
     """Raises what tensorstore raises where a file of the item in `folder` is missing or damaged."""
-    import tensorstore as ts  # here, as orbax, since only those who read a checkpoint need it
+    for name in _names(folder):
+        _read(folder, name)
 
-    store = ts.KvStore.open({"driver": "ocdbt", "base": _files(folder)}).result()
-    for key in store.list().result():
-        name, _, kind = key.decode().rpartition("/")
-        if kind == ".zarray":
-            _read(folder, name)
+
+def array_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of the item's arrays by name, such as params.fen.conv1.kernel; `check_arrays` comes before."""
+    return {name: tuple(_open(folder, name).shape) for name in _names(folder)}
 
 
 def read_arrays(folder: Path, shapes: Any) -> Any:
-    """Returns the item in `folder` for a tree of nested dicts of shapes, on the first local device.
+    """Returns the item in `folder` for a tree of arrays or their shapes, on the first local device.
 
     Raises:
       InputError: an array has another shape than expected.
     """
 
-    def read(path: tuple[Any, ...], shape: jax.ShapeDtypeStruct) -> jax.Array:
-        name = ".".join(key.key for key in path)
+    def read(path: tuple[Any, ...], shape: Any) -> jax.Array:
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
         array = _read(folder, name)
         if array.shape != shape.shape:
             raise InputError(
@@ -44,12 +44,24 @@ def read_arrays(folder: Path, shapes: Any) -> Any:
     return jax.tree_util.tree_map_with_path(read, shapes)
 
 
+def _names(folder: Path) -> list[str]:
+    import tensorstore as ts  # here, as orbax, since only those who read a checkpoint need it
+
+    store = ts.KvStore.open({"driver": "ocdbt", "base": _files(folder)}).result()
+    keys = [key.decode().rpartition("/") for key in store.list().result()]
+    return [name for name, _, kind in keys if kind == ".zarray"]
+
+
 def _read(folder: Path, name: str) -> np.ndarray:
+    return _open(folder, name).read().result()
+
+
+def _open(folder: Path, name: str) -> Any:
     import tensorstore as ts
 
     store = {"driver": "ocdbt", "base": _files(folder), "path": f"{name}/"}
     spec = {"driver": "zarr", "kvstore": store, "fill_missing_data_reads": False}
-    return ts.open(spec, open=True).result().read().result()
+    return ts.open(spec, open=True).result()
 
 
 def _files(folder: Path) -> dict[str, str]:

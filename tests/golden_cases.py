@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from srn_jax.convert import release
+
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -66,37 +68,8 @@ def subsample(name: str, array) -> np.ndarray:
     return array
 
 
-def our_path(variable: str) -> tuple[str, ...]:
-    """Returns where a variable of the release lies: ("generator", "fen", "conv1", "kernel"), ("global", ...), ..."""
-    scope, *rest = variable.split("/")
-    leaf = rest[-1]
-    if scope == "inpaint_net":
-        layer = rest[0]
-        if layer.startswith("feat_expansion"):
-            return ("generator", "expansion", "conv", leaf)
-        network = "fen" if layer.startswith("conv") else "cpn"
-        return ("generator", network, layer, *(["conv"] if layer.endswith("upsample") else []), leaf)
-    assert scope == "discriminator"
-    if rest[0] == "dout_global_fc":
-        return ("global", "dense", leaf)
-    critic = {"D_global": "global", "D_context": "context"}[rest[0]]
-    return (critic, rest[1].removeprefix("d"), leaf)
-
-
-def parameters(weights: dict[str, np.ndarray]) -> dict:
-    """Returns {"generator": tree, "global": tree, "context": tree} of the networks that `weights` holds."""
-    tree: dict = {}
-    for variable, value in weights.items():
-        *parents, leaf = our_path(variable)
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[leaf] = value
-    return tree
-
-
 def at(tree: Any, variable: str) -> Any:
     """Returns the leaf of {"generator": ..., "global": ..., "context": ...} that a variable of the release names."""
-    for part in our_path(variable):
+    for part in release.place(variable) or ():
         tree = tree[part]
     return tree

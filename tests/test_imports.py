@@ -18,9 +18,10 @@ LAYERS = (
     ("losses",),
     ("models",),
     ("generator",),
-    ("infer", "data"),
+    ("infer", "data", "vgg"),
     ("evaluate",),
     ("train",),
+    ("convert",),
     ("flags", "report"),
     ("main",),
 )

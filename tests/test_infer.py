@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from srn_jax import SRN, SRNHR, Generator, InputError, extrapolate
+from srn_jax import CA, ED, SRN, SRNHR, Generator, InputError, extrapolate
 from srn_jax.infer.checks import check_canvas
 from srn_jax.infer.extrapolate import _paint
 from srn_jax.models.expansion import EXPANSIONS
@@ -28,6 +28,8 @@ VARIANTS: dict[str, nn.Module] = {
     "bilinear": SRN((1, 3), width=4, expansion="bilinear"),
     "unfold": SRN((2, 2), width=4, expansion="unfold"),
     "hr": SRNHR(width=4),
+    "ed": ED(width=4),
+    "ca": CA(width=4),
 }
 
 
@@ -204,6 +206,29 @@ def test_levels_are_rounded_and_clipped(generator, level, expected):
     assert np.unique(extrapolate(generator.replace(params=params), PICTURE, MASK)[MASK]) == [expected]
     unit = extrapolate(generator.replace(params=params), np.float32(PICTURE) / 255, MASK)[MASK]
     np.testing.assert_allclose(unit, np.clip(level / 255, 0, 1), atol=1e-6)
+
+
+def test_truncation_is_the_release_s(generator):
+    levels = np.arange(288, dtype=np.int64).clip(max=255).astype(np.uint8).reshape(*KNOWN, 3)
+    nearest = extrapolate(generator, levels, MASK)
+    truncated = extrapolate(generator, levels, MASK, rounding="truncate")
+    np.testing.assert_array_equal(nearest[~MASK], levels.reshape(-1, 3))
+    lower = nearest.astype(int) - truncated
+    assert set(np.unique(lower)) == {0, 1}
+    # What test.py's arithmetic does to known levels: 47 of the 256 come out one lower.
+    assert len(np.unique(levels.reshape(-1, 3)[lower[~MASK] == 1])) == 47
+
+
+@pytest.mark.parametrize(
+    ("picture", "rounding", "message"),
+    [
+        (PICTURE, "floor", "rounding is 'floor'; it takes one of 'nearest', 'truncate'"),
+        (np.zeros((*KNOWN, 3), np.float32), "truncate", "img has dtype float32; only uint8 is rounded"),
+    ],
+)
+def test_a_rounding_that_is_none_is_refused(generator, picture, rounding, message):
+    with pytest.raises(InputError, match=message):
+        extrapolate(generator, picture, MASK, rounding=rounding)
 
 
 def test_inputs_stay_and_result_is_writable(generator):

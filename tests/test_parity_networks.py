@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from srn_jax import geometry, ops
+from srn_jax.convert import release
 from srn_jax.losses import adversarial, spatial
 from srn_jax.models.critics import ContextCritic, GlobalCritic
 from srn_jax.models.layers import apply
@@ -54,7 +55,7 @@ def test_every_network_case_is_covered():
 def test_network_equals_release(name):
     case, model = golden_cases.load(name), NETWORKS[name]
     image, mask = jnp.asarray(release_scale(case["image"])), mask_of(case)
-    params = golden_cases.parameters(case.weights)["generator"]
+    params = release.parameters(case.weights)["generator"]
 
     @jax.jit
     def run(params, image, mask):
@@ -127,7 +128,7 @@ def test_mask_pooling_equals_release(number):
 
 def test_critics_and_penalties_equal_release():
     case = golden_cases.load("c7_discriminator")
-    params = golden_cases.parameters(case.weights)
+    params = release.parameters(case.weights)
     pos, neg, mask = (jnp.asarray(case[name], jnp.float32) for name in ("pos", "neg", "mask"))
     mixed = adversarial.interpolate(pos, neg, jnp.asarray(case["alpha"])[:, 0])
     assert_close(case, "interpolates@3", mixed)

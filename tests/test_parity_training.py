@@ -10,9 +10,10 @@ import pytest
 
 from srn_jax import config as settings
 from srn_jax import geometry
+from srn_jax.convert import release
 from srn_jax.losses import mrf
 from srn_jax.models import vgg19
-from srn_jax.models.layers import apply
+from srn_jax.models.layers import apply, apply_stages
 from srn_jax.train.state import TrainState, build_networks
 from srn_jax.train.step import Batch, Step, build_steps
 from tests import golden_cases, vgg_recipe
@@ -115,28 +116,9 @@ class Setup:
         return jax.jit(self.step.generator_update)(state, self.batch, self.vgg)
 
 
-def rgb_weights(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns the release's BGR weights for RGB pictures; its own inverse."""
-    weights = dict(weights)
-    for name in ("inpaint_net/conv1", "discriminator/D_global/conv1", "discriminator/D_context/dconv1"):
-        weights[f"{name}/kernel"] = weights[f"{name}/kernel"][:, :, ::-1]
-    first = weights["inpaint_net/xconv1/kernel"].copy()
-    first[:, :, -4:-1] = first[:, :, -4:-1][:, :, ::-1]
-    weights["inpaint_net/xconv1/kernel"] = first
-    for leaf in ("kernel", "bias"):
-        weights[f"inpaint_net/allconv17/{leaf}"] = weights[f"inpaint_net/allconv17/{leaf}"][..., ::-1]
-    return weights
-
-
 def as_stored(name: str, variable: str, tree: dict) -> np.ndarray:
     """Returns our value of a release variable in the release's colour order, as far as the golden array holds it."""
-    value = np.asarray(golden_cases.at(tree, variable))
-    if variable.endswith(("/conv1/kernel", "/dconv1/kernel")):
-        value = value[:, :, ::-1]
-    elif variable.endswith("/xconv1/kernel"):
-        value = np.concatenate([value[:, :, :-4], value[:, :, -4:-1][:, :, ::-1], value[:, :, -1:]], axis=2)
-    elif "/allconv17/" in variable:
-        value = value[..., ::-1]
+    value = release.to_rgb(variable, np.asarray(golden_cases.at(tree, variable)))
     return subsample(name, value)
 
 
@@ -161,7 +143,9 @@ def set_up(name: str) -> Setup:
         widths = options["vgg"][1]
         networks = dataclasses.replace(networks, vgg=vgg19.VGG19(layers=("conv3_2", "conv4_2"), widths=widths))
     (step,) = build_steps(config, networks)
-    params = jax.tree.map(jnp.asarray, golden_cases.parameters(rgb_weights(case.weights)))
+    params = jax.tree.map(
+        jnp.asarray, release.parameters({name: release.to_rgb(name, value) for name, value in case.weights.items()})
+    )
     critics = {critic: params[critic] for critic in ("global", "context")}
     state = TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -203,8 +187,8 @@ def test_losses_and_gradients_equal_release(name):
     case, step = setup.case, setup.step
 
     def generator_objective(params):
-        prediction, _ = apply(step.networks.generator, params, setup.batch.image, setup.batch.mask)
-        terms = step.generator_terms(prediction, setup.batch, setup.state.critics, setup.vgg)
+        prediction, stages = apply_stages(step.networks.generator, params, setup.batch.image, setup.batch.mask)
+        terms = step.generator_terms(prediction, stages, setup.batch, setup.state.critics, setup.vgg)
         return sum(weight * term for weight, term in terms.values()), (terms, prediction)
 
     (total, (terms, prediction)), gradient = jax.jit(jax.value_and_grad(generator_objective, has_aux=True))(

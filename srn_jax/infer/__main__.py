@@ -10,9 +10,10 @@ from tqdm import tqdm
 
 from srn_jax import files
 from srn_jax.errors import InputError, fail
-from srn_jax.generator import load_generator
+from srn_jax.generator import Generator, load_generator
 from srn_jax.geometry import MARGINS
 from srn_jax.infer import extrapolate
+from srn_jax.infer.extrapolate import ROUNDINGS
 from srn_jax.infer.margins import Margins, margins_for
 from srn_jax.pictures import crop_and_resize, decode, list_pictures, write_png
 
@@ -32,6 +33,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--margins", choices=list(MARGINS), help="place the picture so; by default as the model was trained")
     add("--seed", type=int, default=0, help="for --margins random (default 0)")
     add("--fit", action="store_true", help="first crop and scale the picture to the size that the model was trained at")
+    add("--rounding", choices=ROUNDINGS, default="nearest", help="truncate: all pixels, as the release's test.py does")
     add("--force", action="store_true", help="replace outputs that exist")
     options = parser.parse_args(arguments)
     if options.margins and any(getattr(options, side) is not None for side in ("top", "bottom", "left", "right")):
@@ -51,14 +53,14 @@ def main(arguments: list[str] | None = None) -> int:
         wanted = Margins(options.top, options.bottom, options.left, options.right, options.margins, options.seed)
         if not source.is_dir():
             ((source, target),) = jobs
-            print(f"wrote {target}, {run_one(generator, source, target, wanted, options.fit, 0)}")
+            print(f"wrote {target}, {run_one(generator, source, target, wanted, options, 0)}")
             return 0
     except InputError as error:
         fail(error)
     failed = 0
     for number, (source, target) in enumerate(tqdm(jobs, unit=" pictures")):
         try:
-            run_one(generator, source, target, wanted, options.fit, number)
+            run_one(generator, source, target, wanted, options, number)
         except InputError as error:
             failed += 1
             tqdm.write(f"skipped {source}: {error}", file=sys.stderr)
@@ -108,13 +110,15 @@ def plan(source: Path, target: Path, force: bool) -> list[tuple[Path, Path]]:
     return jobs
 
 
-def run_one(generator, source: Path, target: Path, wanted: Margins, fit: bool, number: int) -> str:
+def run_one(
+    generator: Generator, source: Path, target: Path, wanted: Margins, options: argparse.Namespace, number: int
+) -> str:
     """Extrapolates one picture and writes it; returns what was made, in words."""
     try:
         picture = decode(source)
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
         raise InputError(f"{source} is no picture that can be read ({error})") from error
-    if fit:
+    if options.fit:
         picture = crop_and_resize(picture, generator.known, 1.0, (0.5, 0.5))
     pixels = np.asarray(picture)
     known = pixels.shape[:2]
@@ -122,9 +126,9 @@ def run_one(generator, source: Path, target: Path, wanted: Margins, fit: bool, n
     mask = np.ones((known[0] + margins.top + margins.bottom, known[1] + margins.left + margins.right), bool)
     mask[margins.top : margins.top + known[0], margins.left : margins.left + known[1]] = False
     try:
-        canvas = extrapolate(generator, pixels, mask)
+        canvas = extrapolate(generator, pixels, mask, rounding=options.rounding)
     except InputError as error:
-        hint = "" if fit else f"; --fit brings any picture to {generator.known[0]}x{generator.known[1]}"
+        hint = "" if options.fit else f"; --fit brings any picture to {generator.known[0]}x{generator.known[1]}"
         raise InputError(f"{source}: {error}{hint}") from error
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

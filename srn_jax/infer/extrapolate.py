@@ -15,8 +15,12 @@ from srn_jax.generator import Generator
 from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
 from srn_jax.models.layers import apply
 
+ROUNDINGS = ("nearest", "truncate")
 
-def extrapolate(params: Any, img: Any, mask: Any, *, model: nn.Module | None = None) -> np.ndarray:
+
+def extrapolate(
+    params: Any, img: Any, mask: Any, *, model: nn.Module | None = None, rounding: str = "nearest"
+) -> np.ndarray:
     """Returns the canvas: `img` where `mask` is 0, bit for bit, and what the generator paints where it is 1.
 
     Args:
@@ -26,16 +30,22 @@ def extrapolate(params: Any, img: Any, mask: Any, *, model: nn.Module | None = N
       mask: [H, W] or [N, H, W], with or without a last axis of 1; bool or 0/1; 1 = to be synthesized. What is 0 is
         one rectangle, of the same size in all masks.
       model: the Linen module that a raw parameter tree belongs to.
+      rounding: of uint8 pictures, "nearest" level; or "truncate", as the release's test.py does with the whole canvas,
+        so that 47 of 256 levels come out one lower, in the known part too: for comparing with its pictures.
 
     Returns:
-      [H, W, 3], or [N, H, W, 3] where `img` or `mask` has a leading axis, in the dtype of `img`. uint8 is rounded to
-      the nearest level. Compiled once for each shape.
+      [H, W, 3], or [N, H, W, 3] where `img` or `mask` has a leading axis, in the dtype of `img`. Compiled once
+      for each shape.
 
     Raises:
       InputError (a ValueError): arrays of a wrong rank, dtype, range or size; says what would fit.
     """
+    if rounding not in ROUNDINGS:
+        raise InputError(f"rounding is {rounding!r}; it takes one of {', '.join(map(repr, ROUNDINGS))}")
     module, weights = _network(params, model)
     img, mask = check_image(img), check_mask(mask)
+    if rounding == "truncate" and img.dtype != np.uint8:
+        raise InputError(f"rounding is 'truncate', and img has dtype {img.dtype}; only uint8 is rounded")
     batched = img.ndim == 4 or mask.ndim == 3
     images = img if img.ndim == 4 else img[None]
     masks = mask if mask.ndim == 3 else mask[None]
@@ -51,11 +61,14 @@ def extrapolate(params: Any, img: Any, mask: Any, *, model: nn.Module | None = N
     check_known_values(images[~masks])
 
     shown = np.where(masks[..., None], np.zeros((), images.dtype), images)
-    prediction = np.asarray(_paint(module, weights, _to_unit(shown), masks[..., None].astype(np.float32)))
+    unit = _to_unit(shown)
+    prediction = np.asarray(_paint(module, weights, unit, masks[..., None].astype(np.float32)))
     if not np.isfinite(prediction).all():
         raise InputError("params paint values that are NaN or infinite: they are damaged, or their training diverged")
-    painted = _from_unit(prediction, images.dtype)
-    completed = np.where(masks[..., None], painted, images)
+    if rounding == "truncate":
+        completed = _truncated(np.where(masks[..., None], prediction, unit))
+    else:
+        completed = np.where(masks[..., None], _from_unit(prediction, images.dtype), images)
     return completed if batched else completed[0]
 
 
@@ -121,6 +134,11 @@ def _from_unit(prediction: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if dtype == np.uint8:
         return np.round((prediction + 1.0) * 127.5).astype(np.uint8)
     return ((prediction + 1.0) / 2.0).astype(dtype)
+
+
+def _truncated(completed: np.ndarray) -> np.ndarray:
+    """Returns [-1, 1] as bytes, in the release's float32 arithmetic."""
+    return np.clip((completed + np.float32(1)) * np.float32(127.5), 0, 255).astype(np.uint8)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -15,7 +15,7 @@ from srn_jax.generator import ARCHITECTURE, PARAMETERS, Generator, architecture,
 from srn_jax.store import check_arrays
 from srn_jax.train.state import TrainState
 
-_STATE = "state"
+STATE = "state"  # beside a generator's items: everything else that training goes on from
 METRIC = "psnr_unknown"  # by which a checkpoint is the best
 
 
@@ -52,12 +52,9 @@ class Checkpoints:
         if step in self._manager.all_steps():
             return
         rest = {name: value for name, value in vars(state).items() if name != "average"}
-        items = {
-            _STATE: ocp.args.StandardSave(rest),
-            PARAMETERS: ocp.args.StandardSave(state.average),
-            ARCHITECTURE: ocp.args.JsonSave(architecture(generator)),
-        }
-        self._manager.save(step, args=ocp.args.Composite(**items), metrics=metrics, force=True)
+        self._manager.save(
+            step, args=_items(rest, generator.replace(params=state.average)), metrics=metrics, force=True
+        )
 
     def restore(self, shapes: TrainState) -> TrainState | None:
         """Returns the newest checkpoint's state, or None where there is none.
@@ -75,7 +72,7 @@ class Checkpoints:
         for step in steps:
             rest = {name: value for name, value in vars(shapes).items() if name != "average"}
             items: dict[str, Any] = {
-                _STATE: ocp.args.StandardRestore(rest),
+                STATE: ocp.args.StandardRestore(rest),
                 PARAMETERS: ocp.args.StandardRestore(shapes.average),
             }
             try:
@@ -87,7 +84,7 @@ class Checkpoints:
                 logging.warning("checkpoint cannot be read, trying the one before: %s", problems[-1])
                 continue
             self._set_aside(steps[: len(problems)])
-            return shapes.replace(average=restored[PARAMETERS], **restored[_STATE])
+            return shapes.replace(average=restored[PARAMETERS], **restored[STATE])
         if problems:
             raise InputError(f"none of {len(problems)} checkpoints can be read, the newest {problems[0]}")
         return None
@@ -108,6 +105,25 @@ class Checkpoints:
         """Waits for a save under way, and ends the saving."""
         self.wait()
         self._manager.close()
+
+
+def write_checkpoint(folder: Path, generator: Generator, rest: dict[str, Any] | None) -> None:
+    """Writes one checkpoint, a generator and, if given, the rest of a state, to `folder`, which must not exist."""
+    checkpointer = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
+    try:
+        checkpointer.save(folder.absolute(), args=_items(rest, generator))
+    finally:
+        checkpointer.close()
+
+
+def _items(rest: dict[str, Any] | None, generator: Generator) -> ocp.args.Composite:
+    items: dict[str, Any] = {
+        PARAMETERS: ocp.args.StandardSave(generator.params),
+        ARCHITECTURE: ocp.args.JsonSave(architecture(generator)),
+    }
+    if rest is not None:
+        items[STATE] = ocp.args.StandardSave(rest)
+    return ocp.args.Composite(**items)
 
 
 def shapes_of(state: TrainState) -> TrainState:

@@ -15,19 +15,20 @@ from clu import parameter_overview
 from tqdm import tqdm
 
 from srn_jax import evaluate
-from srn_jax.config import Config
+from srn_jax.config import Config, feature_layers
 from srn_jax.data.pipeline import HeldOut, held_out_crops, training_batches
 from srn_jax.data.sources import SOURCES, Photographs
 from srn_jax.errors import InputError
 from srn_jax.generator import Generator
-from srn_jax.models import vgg19
 from srn_jax.tables import pick
 from srn_jax.train import sharding, workdir
 from srn_jax.train.checkpoint import METRIC, Checkpoints, shapes_of
 from srn_jax.train.interrupt import Interrupt
 from srn_jax.train.log import Log
+from srn_jax.train.start import start_from
 from srn_jax.train.state import Networks, TrainState, begin_phase, build_networks, init_state
 from srn_jax.train.step import Step, build_steps
+from srn_jax.vgg import load as load_vgg
 
 _STRIPS = 6  # held-out pictures in each strip image
 
@@ -88,10 +89,16 @@ def train(config: Config, folder: Path) -> Outcome:
     photographs, held_out_photographs = source(config.data, config.run.max_unreadable)
     held_out = held_out_crops(held_out_photographs, config.data, config.geometry)
     vgg = _load_vgg(config, networks, steps, mesh)
+    started = ""
+    if config.run.start_from and not workdir.has_checkpoint(folder):
+        state, taken = start_from(config.run.start_from, state, networks.generator)
+        started = f"starting from {config.run.start_from}: {taken}"
     prints = {"training": photographs.fingerprint(), "held_out": held_out_photographs.fingerprint()}
     workdir.claim(folder, config, prints)  # from here on the settings fit, and files are written
     checkpoints = Checkpoints(folder, config.run)
     _report(config, state, photographs, held_out, folder)
+    if started:
+        tqdm.write(started)
     restored = checkpoints.restore(shapes_of(state))
     if restored is not None:
         state = restored
@@ -124,7 +131,7 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
         start=step.first_step + (number - step.first_step) * step.batches,  # reconstruction takes one a step
     )
     images = _next_images(run, batches, step.batches)
-    kind = "adversarial" if step.critic_updates or step.loss.lambda_mrf else "reconstruction"
+    kind = "adversarial" if step.critic_updates or feature_layers(step.loss) else "reconstruction"
     images_per_step = step.batches * run.config.data.batch
     tqdm.write(f"{label}, {kind}: compiling ...")
     compiled, started = sharding.compile_step(step, run.mesh), time.perf_counter()
@@ -203,16 +210,17 @@ def _generator(run: _Run, state: TrainState) -> Generator:
 
 def _load_vgg(config: Config, networks: Networks, steps: list[Step], mesh: jax.sharding.Mesh) -> Any:
     """Returns VGG-19's parameters on every device; {} where no phase needs them."""
-    if not any(step.loss.lambda_mrf for step in steps):
+    layers = feature_layers(config.loss)
+    if not any(feature_layers(step.loss) for step in steps):
         return {}
     if config.loss.vgg == "random":
         logging.warning(
-            "ID-MRF compares features of a VGG-19 with random filters: good for trying the program out, not for "
+            "the loss compares features of a VGG-19 with random filters: good for trying the program out, not for "
             "training: such features know edges at best, no textures or objects. Set loss.vgg to a file of weights"
         )
         parameters = networks.vgg.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]
     else:
-        parameters = vgg19.load(config.loss.vgg, config.loss.mrf_layers)
+        parameters = load_vgg(config.loss.vgg, layers)
     return jax.device_put(parameters, sharding.replicated(mesh))
 
 

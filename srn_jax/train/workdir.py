@@ -57,6 +57,11 @@ def claim(workdir: Path, config: Config, photographs: dict[str, str]) -> None:
     files.write_text(record, json.dumps(described, indent=2) + "\n")
 
 
+def has_checkpoint(workdir: Path) -> bool:
+    """Returns whether a run in `workdir` has saved anything that it would continue from."""
+    return any(child.name.isdecimal() for child in (workdir / "checkpoints").glob("*"))
+
+
 def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in settings.items():

@@ -1,0 +1,1 @@
+"""From the authors' TensorFlow-1 checkpoints to ours."""

@@ -1,0 +1,188 @@
+"""`python -m srn_jax.convert`: a checkpoint of the authors' TensorFlow-1 program becomes one of ours."""
+
+import argparse
+import dataclasses
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from srn_jax import config as settings
+from srn_jax import files
+from srn_jax.convert import release
+from srn_jax.convert.bundle import Bundle, find_prefix
+from srn_jax.errors import InputError, fail
+from srn_jax.generator import Generator
+from srn_jax.geometry import MARGINS, Size
+from srn_jax.ops import NORMALIZATIONS
+from srn_jax.train.checkpoint import write_checkpoint
+from srn_jax.train.optimizer import ReleaseAdamState
+
+_NETWORKS = ("generator", "global", "context")
+_CORRECTED = 1000  # updates after which Adam's correction is 1 in float32, and the powers in the file may be 0
+
+
+def _size(text: str) -> Size:
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not match or "0" in match.groups():
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, such as 2x2 or 128x128")
+    return int(match[1]), int(match[2])
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Returns the command line's options; ends the program where they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m srn_jax.convert",
+        description="Converts a checkpoint of the authors' TensorFlow-1 release, without TensorFlow. Network, width, "
+        "feature expansion and ratio are read off the variables; what these leave open has the paper's value, is "
+        "printed, and can be given. With critics and Adam's moments in the checkpoint, training can go on from it.",
+    )
+    add = parser.add_argument
+    add("--tf-checkpoint", required=True, metavar="DIR_OR_PREFIX", help="PREFIX.index and its data, or their folder")
+    add("--output", required=True, metavar="DIR", help="a new folder, which load_generator and --checkpoint take")
+    add("--model", choices=["srn", "srn-hr"], help="refuse a checkpoint of the other")
+    add("--ratio", type=_size, metavar="RxC", help="canvas over picture, where the variables fit several")
+    add("--known", type=_size, metavar="HxW", help="the picture's size at training, in pixels")
+    add("--margins", choices=list(MARGINS), help="where the picture lay on the canvas at training")
+    add("--normalization", choices=list(NORMALIZATIONS), default="release", help="none for --use_cn 0 (%(default)s)")
+    add("--blend", type=float, default=0.5, metavar="RHO", help="the release's --fa_alpha (default %(default)s)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the program."""
+    options = parse(arguments)
+    try:
+        if not 0.0 <= options.blend <= 1.0:
+            raise InputError(f"--blend is {options.blend}; it takes a number in [0, 1]")
+        with files.creating(files.expand(options.output, "--output")) as folder:
+            print(convert(options, folder))
+    except InputError as error:
+        fail(error)
+    except OSError as error:
+        fail(InputError(f"{error.filename or options.output}: {error.strerror or error}"))
+
+
+def convert(options: argparse.Namespace, folder: Path) -> str:
+    """Writes the checkpoint to `folder`, which becomes --output later; returns the program's report.
+
+    Raises:
+      InputError: the checkpoint cannot be read, or is none of the release.
+    """
+    prefix = find_prefix(options.tf_checkpoint)
+    bundle = Bundle(prefix)
+    asked = release.Asked(
+        model=options.model and options.model.replace("-", "_"),
+        ratio=options.ratio,
+        known=options.known,
+        margins=options.margins,
+        normalization=options.normalization,
+        blend=options.blend,
+    )
+    found = release.read_architecture({name: entry.shape for name, entry in bundle.entries.items()}, asked)
+    trees = release.parameters(_read(bundle, ""))
+    rest, told = _read_training(bundle, found, trees)
+    generator = Generator(trees["generator"], found.generator, found.known, found.canvas, found.margins)
+    write_checkpoint(folder / "checkpoints" / str(_step(prefix)), generator, rest)
+    count = sum(leaf.size for leaf in _leaves(trees["generator"]))
+    return (
+        f"read      {prefix}: {type(found.generator).__name__}, width {_width(found)}, {count:,} parameters, "
+        f"{found.known[0]}x{found.known[1]} -> {found.canvas[0]}x{found.canvas[1]}\n"
+        f"assumed   {'; '.join(found.assumed) or 'nothing'}\n"
+        f"training  {told}\n"
+        f"wrote     {options.output}\n\n"
+        "extrapolate with it:\n"
+        f"  python -m srn_jax.infer --checkpoint {options.output} --input PHOTO.jpg --output extrapolated.png --fit\n"
+        f"{'train on from it' if rest else 'fine-tune its generator, with critics that start afresh'}:\n"
+        f"  python -m srn_jax.main {' '.join(_training_flags(found, options.output))}"
+    )
+
+
+def _read(bundle: Bundle, slot: str) -> dict[str, np.ndarray]:
+    """Returns the networks' variables, or a slot of theirs, for RGB."""
+    arrays = {}
+    for name in bundle.entries:
+        variable = name.removesuffix(slot)
+        if name.endswith(slot) and release.place(variable) is not None:
+            value = release.to_rgb(variable, bundle.read(name))
+            if not np.isfinite(value).all():
+                raise InputError(f"{name} holds values that are NaN or infinite: its training diverged")
+            arrays[name] = np.ascontiguousarray(value, np.float32)
+    return arrays
+
+
+def _read_training(bundle: Bundle, found: release.Architecture, trees: dict[str, Any]) -> tuple[dict | None, str]:
+    """Returns what training goes on from, as items of a state, None where there is nothing; and that in words."""
+    if not found.critics:
+        return None, "generator alone: no critics and no Adam in this checkpoint; fine-tuning starts these afresh"
+    rest: dict[str, Any] = {"params": trees["generator"], "critics": {name: trees[name] for name in found.critics}}
+    moments = {field: release.parameters(_read(bundle, slot), slot) for field, slot in release.SLOTS.items()}
+    parts = {"adam_generator": ("generator",), "adam_critics": tuple(found.critics)}
+    told = ["critics"]
+    for part, networks in parts.items():
+        missing = release.missing_slots(bundle.entries, networks)
+        if missing:
+            told.append(f"no {part.replace('_', ' of the ')} ({missing[0]} is missing)")
+            continue
+        trees_of = {field: {name: moments[field][name] for name in networks} for field in moments}
+        alone = {field: tree["generator"] if part == "adam_generator" else tree for field, tree in trees_of.items()}
+        rest[part] = ReleaseAdamState(**alone)
+        told.append(part.replace("_", " of the "))
+    if release.BETA_POWER in bundle.entries:
+        rest["updates"] = np.int32(_updates(float(bundle.read(release.BETA_POWER))))
+        told.append(f"{rest['updates']} updates" if rest["updates"] < _CORRECTED else "many updates")
+    return rest, ", ".join(told)
+
+
+def _updates(power: float) -> int:
+    """Returns how many updates Adam has made: TensorFlow keeps beta2 to the power of one more."""
+    beta2 = settings.Adam().beta2
+    if not 0.0 <= power <= beta2 * 1.0001:
+        raise InputError(f"{release.BETA_POWER} is {power}, no power of the release's beta2, {beta2}")
+    if power < beta2**_CORRECTED:
+        return _CORRECTED
+    return round(math.log(power) / math.log(beta2)) - 1
+
+
+def _step(prefix: Path) -> int:
+    """Returns the training step in the checkpoint's name, such as snap-1000, or 0."""
+    number = re.search(r"-(\d+)$", prefix.name)
+    return int(number[1]) if number else 0
+
+
+def _leaves(tree: Any) -> list[np.ndarray]:
+    return [leaf for value in tree.values() for leaf in _leaves(value)] if isinstance(tree, dict) else [tree]
+
+
+def _width(found: release.Architecture) -> int:
+    return found.generator.width  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _training_flags(found: release.Architecture, target: str) -> list[str]:
+    """Returns the main program's flags for a run that starts from what was converted."""
+    model = {field.name: getattr(found.generator, field.name) for field in dataclasses.fields(found.generator)}
+    wanted = {
+        f"model.{name}": model[name] for name in ("width", "expansion", "normalization", "blend") if name in model
+    }
+    wanted |= {"model.name": "srn" if "ratio" in model else "srn_hr"}
+    wanted |= {f"geometry.{name}": getattr(found, name) for name in ("known", "canvas", "margins")}
+    if found.critics:
+        wanted["critic.width"] = next(iter(found.critics.values())).width  # pyright: ignore[reportAttributeAccessIssue]
+    usual = settings.resolve(settings.Config(numerics="release"))
+    flags = ["--config=configs/folder.py", "--config.numerics=release", f"--config.run.start_from={target}"]
+    for name, value in wanted.items():
+        section, setting = name.split(".")
+        if getattr(getattr(usual, section), setting) != value:
+            shown = f'"{value}"' if isinstance(value, tuple) else value
+            flags.append(f"--config.{name}={shown}")
+    return [*flags, "--config.reconstruction.steps=0", "--config.data.path=FOLDER"]
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("interrupted; nothing was written")
