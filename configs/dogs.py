@@ -4,7 +4,7 @@
 
 Data: the 20,580 dog photographs (folder Images/ of the archive).
 They lie below `data.path`; the last 512 by name are held out.
-Weights: VGG-19 to conv4_2 in `loss.vgg`, an .npz with Keras' layer names.
+Weights: VGG-19 in `loss.vgg`; `python -m srn_jax.vgg --download` fetches it, other files are read too (--help).
 Schedule: 40,000 + 40,000 steps of batch 16 at 1e-4, the defaults; the paper trains 40,000 to 80,000 a phase.
 Hardware and hours: not measured here yet. Expected score: not measured here yet.
 """

@@ -17,13 +17,14 @@ def report(outcome: Outcome, workdir: Path) -> None:
         print(f"\nstopped by {outcome.interrupted}, saved as {outcome.checkpoint}; the same command goes on from there")
         return
     held_out = outcome.held_out
-    completed = {"SRN": evaluate.complete(outcome.generator, held_out)}
+    painter = type(outcome.generator.model).__name__
+    completed = {painter: evaluate.complete(outcome.generator, held_out)}
     completed |= {name: evaluate.fill(name, held_out) for name in FILLS}
     scores = {system: evaluate.mean_scores(images, held_out) for system, images in completed.items()}
     table = evaluate.format_table(scores)
     print(f"\n{len(held_out.images)} crops of held-out photographs, none of which was trained on:\n\n{table}\n")
     few = held_out.spread(_ROWS)
-    columns = {"known": evaluate.known_on_grey(few), "SRN": evaluate.complete(outcome.generator, few)}
+    columns = {"known": evaluate.known_on_grey(few), painter: evaluate.complete(outcome.generator, few)}
     columns |= {name: evaluate.fill(name, few) for name in FILLS} | {"truth": few.images}
     sheet = workdir / "contact_sheet.png"
     write_png(sheet, evaluate.contact_sheet(columns))
