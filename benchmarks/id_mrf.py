@@ -75,7 +75,7 @@ def row(form: str, side: int, options: argparse.Namespace) -> list[str]:
     texts += [f"{peaks[0]:.0f}", f"{peaks[1]:.0f}", f"{peaks[1] / peaks[0]:.3f}"]
     texts += [f"{rounds[method][0]['compile_s']:.1f}" for method in METHODS]
     dense, blocks = (rounds[method][0]["value"] for method in METHODS)
-    return [*texts, f"{abs(blocks - dense) / abs(dense):.0e}"]
+    return [*texts, f"{abs(blocks - dense) / abs(dense):.1g}"]
 
 
 def main() -> None:
@@ -97,7 +97,7 @@ def main() -> None:
     header = ["form", "patches"]
     for name in ("forward", "forward + gradients"):
         header += [f"{name}, dense", "blocks", "ratio"]
-    header += ["peak MB, dense", "blocks", "ratio", "compile s, dense", "blocks", "relative difference"]
+    header += ["peak MB, dense", "blocks", "ratio", "compile s, dense", "blocks", "values differ by"]
     print(machine.table(header, [row(form, side, options) for form in options.forms for side in options.sides]))
 
 

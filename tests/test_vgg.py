@@ -251,6 +251,8 @@ def test_filters_that_are_not_finite_are_refused(tmp_path, dtype, value):
     kernel[2, 1, 0, 9] = value
     path, _ = save(tmp_path / "wrong.npz", ("conv1_1",), **{"block1_conv1.kernel": kernel})
     assert "block1_conv1 holds numbers that are not finite" in refusal(path)
+    path, _ = save(tmp_path / "wrong.npz", ("conv1_1",), **{"block1_conv1.bias": np.full(64, value, dtype)})
+    assert "block1_conv1 holds numbers that are not finite" in refusal(path)
 
 
 def test_filters_of_vgg16_are_refused(tmp_path, made):
@@ -562,6 +564,11 @@ def unannounced(handler: http.server.BaseHTTPRequestHandler, start: int) -> None
     send(handler, 200, CONTENT, {})
 
 
+def endless(handler: http.server.BaseHTTPRequestHandler, start: int) -> None:
+    """Answers without an end, where a few bytes stand for it."""
+    send(handler, 200, CONTENT + b"more", {})
+
+
 def other(handler: http.server.BaseHTTPRequestHandler, start: int) -> None:
     """Answers with another file of the same size."""
     send(handler, 200, CONTENT[::-1], {"Content-Length": len(CONTENT)})
@@ -654,6 +661,7 @@ DONE = {"vgg.h5": CONTENT, "vgg.h5.sha256": RECORD}
     [
         (None, [], [0]),
         (None, [unannounced], [0]),
+        (None, [endless], [0]),
         (0, [], [0]),
         (1, [], [1]),
         (120_000, [rest], [120_000]),

@@ -21,7 +21,6 @@ from srn_jax.ops import NORMALIZATIONS
 from srn_jax.train.checkpoint import write_checkpoint
 from srn_jax.train.optimizer import ReleaseAdamState
 
-_NETWORKS = ("generator", "global", "context")
 _CORRECTED = 1000  # updates after which Adam's correction is 1 in float32, and the powers in the file may be 0
 
 
@@ -47,8 +46,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--ratio", type=_size, metavar="RxC", help="canvas over picture, where the variables fit several")
     add("--known", type=_size, metavar="HxW", help="the picture's size at training, in pixels")
     add("--margins", choices=list(MARGINS), help="where the picture lay on the canvas at training")
-    add("--normalization", choices=list(NORMALIZATIONS), default="release", help="none for --use_cn 0 (%(default)s)")
-    add("--blend", type=float, default=0.5, metavar="RHO", help="the release's --fa_alpha (default %(default)s)")
+    add("--normalization", choices=list(NORMALIZATIONS), help="none where it was trained with --use_cn 0")
+    add("--blend", type=float, metavar="RHO", help="what it was trained with as --fa_alpha (default 0.5)")
     return parser.parse_args(arguments)
 
 
@@ -56,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the program."""
     options = parse(arguments)
     try:
-        if not 0.0 <= options.blend <= 1.0:
+        if options.blend is not None and not 0.0 <= options.blend <= 1.0:
             raise InputError(f"--blend is {options.blend}; it takes a number in [0, 1]")
         with files.creating(files.expand(options.output, "--output")) as folder:
             print(convert(options, folder))
@@ -120,20 +119,23 @@ def _read_training(bundle: Bundle, found: release.Architecture, trees: dict[str,
         return None, "generator alone: no critics and no Adam in this checkpoint; fine-tuning starts these afresh"
     rest: dict[str, Any] = {"params": trees["generator"], "critics": {name: trees[name] for name in found.critics}}
     moments = {field: release.parameters(_read(bundle, slot), slot) for field, slot in release.SLOTS.items()}
-    parts = {"adam_generator": ("generator",), "adam_critics": tuple(found.critics)}
     told = ["critics"]
-    for part, networks in parts.items():
+    for part, name, networks in (
+        ("adam_generator", "the generator's Adam", ("generator",)),
+        ("adam_critics", "the critics' Adam", tuple(found.critics)),
+    ):
         missing = release.missing_slots(bundle.entries, networks)
         if missing:
-            told.append(f"no {part.replace('_', ' of the ')} ({missing[0]} is missing)")
+            told.append(f"not {name} ({missing[0]} is missing)")
             continue
         trees_of = {field: {name: moments[field][name] for name in networks} for field in moments}
         alone = {field: tree["generator"] if part == "adam_generator" else tree for field, tree in trees_of.items()}
         rest[part] = ReleaseAdamState(**alone)
-        told.append(part.replace("_", " of the "))
-    if release.BETA_POWER in bundle.entries:
+        told.append(name)
+    power = bundle.entries.get(release.BETA_POWER)
+    if power and power.shape == ():
         rest["updates"] = np.int32(_updates(float(bundle.read(release.BETA_POWER))))
-        told.append(f"{rest['updates']} updates" if rest["updates"] < _CORRECTED else "many updates")
+        told.append(f"{rest['updates']} updates" if rest["updates"] < _CORRECTED else f"{_CORRECTED} updates or more")
     return rest, ", ".join(told)
 
 

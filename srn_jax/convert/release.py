@@ -87,8 +87,8 @@ class Asked:
     ratio: Size | None = None
     known: Size | None = None
     margins: str | None = None
-    normalization: str = "release"
-    blend: float = 0.5
+    normalization: str | None = None
+    blend: float | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def read_architecture(shapes: Shapes, asked: Asked) -> Architecture:
     """
     generator = {name: shape for name, shape in shapes.items() if (place(name) or ("",))[0] == "generator"}
     first = generator.get("inpaint_net/conv1/kernel")
-    if first is None or len(first) != 4:
+    if first is None or len(first) != 4 or first[-1] < 2:
         some = ", ".join(list(shapes)[:3])
         raise InputError(
             f"this is no checkpoint of the release: it lacks inpaint_net/conv1/kernel, and has {some}, ..."
@@ -142,7 +142,11 @@ def read_architecture(shapes: Shapes, asked: Asked) -> Architecture:
         assumed.append(f"margins {margins} (--margins)")
     else:
         margins = asked.margins
-    common = {"width": width, "normalization": asked.normalization, "blend": asked.blend}
+    common = {"width": width, "normalization": asked.normalization or "release", "blend": 0.5}
+    if asked.blend is not None:
+        common["blend"] = asked.blend
+    if asked.normalization is None:
+        assumed.append(f"context normalization, rho {common['blend']} (--normalization, --blend)")
     module = SRN(ratio=ratio, expansion=_EXPANSIONS[expansion], **common) if expansion else SRNHR(**common)
     _check_shapes("generator", module, canvas, shapes)
     for name, critic in critics.items():
@@ -160,7 +164,8 @@ def _ratio(kind: str | None, generator: Shapes, width: int, asked: Asked, assume
         if asked.ratio is None:
             assumed.append("ratio 2x2 (--ratio)")
         return asked.ratio or (2, 2)
-    product, rest = divmod(generator["inpaint_net/feat_expansion_subpixel/kernel"][-1], width)
+    channels = generator.get("inpaint_net/feat_expansion_subpixel/bias", (0,))
+    product, rest = divmod(channels[-1] if channels else 0, width)
     fitting = [(r, product // r) for r in range(1, product + 1) if product % r == 0] if product > 1 and not rest else []
     listed = ", ".join(f"{r1}x{r2}" for r1, r2 in fitting) or "none"
     if asked.ratio is not None:
@@ -179,15 +184,17 @@ def _critics(shapes: Shapes) -> tuple[dict[str, nn.Module], int | None]:
     if not any((place(name) or ("",))[0] in CRITICS for name in shapes):
         return {}, None
     needed = ("discriminator/D_global/conv1/kernel", "discriminator/dout_global_fc/kernel")
-    missing = [name for name in needed if name not in shapes]
-    if missing:
-        raise InputError(f"the critics are incomplete: {missing[0]} is missing")
+    for name in needed:
+        if not shapes.get(name) or 0 in shapes[name]:
+            raise InputError(f"the critics are incomplete: {name} is missing, or empty")
     width = shapes[needed[0]][-1]
     return {name: critic(width=width) for name, critic in CRITICS.items()}, shapes[needed[1]][0] // (2 * width)
 
 
 def _sizes(ratio: Size, area: int | None, asked: Asked, assumed: list[str]) -> tuple[Size, Size]:
     """Returns known size and canvas: as asked for, else the paper's, scaled to the global critic's canvas."""
+    if asked.known and any(side % 4 for side in asked.known):
+        raise InputError(f"--known is {asked.known[0]}x{asked.known[1]}; its sides are multiples of 4")
     known = asked.known or PAPER_SETTINGS.get(ratio, ((128, 128), ""))[0]
     canvas = known[0] * ratio[0], known[1] * ratio[1]
     if area is not None and _blocks(canvas) != area:

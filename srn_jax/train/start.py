@@ -5,6 +5,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from srn_jax import files
 from srn_jax.errors import InputError
@@ -35,7 +36,7 @@ def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainSta
     saved = folder / STATE
     if not saved.is_dir():
         told = "the generator alone: critics and Adam start afresh, since the checkpoint has none"
-        return state.replace(params=average, average=jax.tree.map(jax.numpy.copy, average)), told
+        return state.replace(params=average, average=jax.tree.map(jnp.copy, average)), told
     try:
         check_arrays(saved)
         shapes = array_shapes(saved)
@@ -53,7 +54,7 @@ def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainSta
             parts[part] = _like(wanted, read_arrays(saved, {part: wanted})[part])
     if "adam_generator" in parts and "updates" in shapes:  # the steps that Adam corrects its moments for
         parts["updates"] = _like(state.updates, read_arrays(saved, {"updates": state.updates})["updates"])
-    state = state.replace(**{"params": average, **parts}, average=jax.tree.map(jax.numpy.copy, average))
+    state = state.replace(**{"params": average, **parts}, average=jax.tree.map(jnp.copy, average))
     return state, _describe(parts, reasons)
 
 

@@ -29,10 +29,9 @@ class Source:
     sha256: str | None = None
 
 
-SHA256: str | None = None  # Keras publishes an MD5 alone: what the first download has is recorded beside it
-KERAS = Source(  # the convolutions of keras.applications.VGG19
-    url="https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
-    "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+SHA256: str | None = None  # Keras publishes an MD5 alone; the SHA-256 of what arrives is recorded beside it
+KERAS = Source(  # keras.applications.VGG19(include_top=False)
+    url="https://storage.googleapis.com/tensorflow/keras-applications/vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
     size=80_134_624,
     md5="253f8cb515780f3b799900260a226db6",
     sha256=SHA256,
@@ -74,10 +73,10 @@ def download(source: Source, target: Path, *, attempts: int = 5, pause: float = 
             _fetch(source, part, target, attempts, pause, timeout)
             try:
                 digest = _check(source, part, recorded, "it is removed, and nothing is written")
+                os.replace(part, target)
             except InputError:
                 part.unlink()
                 raise
-            os.replace(part, target)
         if recorded is None:
             files.write_text(record, f"{digest}  {target.name}\n")
     except OSError as error:  # of the disk: _fetch has words of its own for the network's
@@ -91,11 +90,12 @@ def _fetch(source: Source, part: Path, target: Path, attempts: int, pause: float
     for attempt in range(attempts):
         if attempt:
             time.sleep(pause)
-        if part.exists() and part.stat().st_size > source.size:
-            part.unlink()
         have = part.stat().st_size if part.exists() else 0
         if have == source.size:
             return
+        if have > source.size:
+            part.unlink()
+            have = 0
         try:
             with _ask(source, target, have, timeout, reached=attempt > 0) as response:
                 _receive(source, target, part, have, response)
@@ -117,18 +117,18 @@ def _ask(source: Source, target: Path, have: int, timeout: float, *, reached: bo
     try:
         return urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
-        error.close()
         answer = f"{error.code} {error.reason}"
+        error.close()
         if error.code == 416 and have:
             raise _Dropped(answer, restart=True) from error
         if error.code in (408, 429) or error.code >= 500:
             raise _Dropped(answer) from error
         raise InputError(f"{_host(source)} answers {answer}; {_elsewhere(source, target)}") from error
     except urllib.error.URLError as error:
-        reason = getattr(error.reason, "strerror", None) or error.reason
+        answer = getattr(error.reason, "strerror", None) or error.reason
         if reached:
-            raise _Dropped(reason) from error
-        raise InputError(f"{_host(source)} cannot be reached ({reason}); {_elsewhere(source, target)}") from error
+            raise _Dropped(answer) from error
+        raise InputError(f"{_host(source)} cannot be reached ({answer}); {_elsewhere(source, target)}") from error
     except (OSError, http.client.HTTPException) as error:
         raise _Dropped(str(error) or type(error).__name__) from error
 
@@ -165,14 +165,13 @@ def _receive(source: Source, target: Path, part: Path, have: int, response: http
 
 def _check(source: Source, path: Path, recorded: str | None, consequence: str) -> str:
     """Returns the file's SHA-256; raises InputError with the value seen and the one expected where they differ."""
-    size, md5, sha256 = 0, hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(_BLOCK):
-            size += len(block)
             md5.update(block)
             sha256.update(block)
     for name, seen, expected in (
-        ("size", f"{size} bytes", f"{source.size} bytes"),
+        ("size", f"{path.stat().st_size} bytes", f"{source.size} bytes"),
         ("MD5", md5.hexdigest(), source.md5),
         ("SHA-256", sha256.hexdigest(), source.sha256),
         ("SHA-256", sha256.hexdigest(), recorded),
