@@ -184,5 +184,5 @@ def test_random_filters_are_allowed_by_name_with_a_warning(tmp_path, caplog):
     config = settings.resolve(tiny.config(loss__lambda_mrf=0.05, loss__vgg="random", loss__mrf_layers=("conv1_2",)))
     networks = build_networks(config)
     vgg = loop._load_vgg(config, networks, build_steps(config, networks), sharding.build_mesh(4))
-    assert sorted(vgg) == ["conv1_1", "conv1_2"]
+    assert sorted(vgg) == ["conv1_1", "conv1_2", "mean"]
     assert "not for training" in caplog.text

@@ -82,18 +82,9 @@ def test_terms_of_weight_zero_are_not_built():
     assert [step.first_step for step in steps] == [0]
 
 
-slow = pytest.mark.slow
-
-
-@pytest.mark.parametrize(
-    ("numerics", "optimizer"),
-    [
-        ("release", "descent"),
-        pytest.param("paper", "descent", marks=slow),
-        pytest.param("release", "adam", marks=slow),
-        pytest.param("paper", "adam", marks=slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("numerics", ["release", "paper"])
+@pytest.mark.parametrize("optimizer", ["descent", "adam"])
 def test_four_devices_compute_what_one_does(numerics, optimizer):
     """With ID-MRF, whose release form centres over the batch. Plain descent shows gradients; Adam hides their scale."""
     widths = (4, 4, 4, 4, 4)
