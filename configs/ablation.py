@@ -57,7 +57,6 @@ def get_config(name: str = "fig8_srn") -> Config:
     """Returns the experiment of one row."""
     config = Config()
     config.data.path = "data/celebahq"
-    config.data.held_out = 2000
     for setting, value in pick(ROWS, name, "configs/ablation.py's row").items():
         section, field = setting.split(".")
         setattr(getattr(config, section), field, value)

@@ -37,6 +37,7 @@ def creating(folder: Path) -> Iterator[Path]:
     Raises:
       InputError: `folder` exists and is not an empty folder.
     """
+    folder = Path(os.path.abspath(folder))  # "." has no name to put something beside
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"{folder} exists; give the name of a new folder")
     beside = folder.with_name(f".{folder.name}.part")

@@ -1,6 +1,5 @@
 """A trained generator: parameters that know their own architecture, saved in and loaded from checkpoints."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from srn_jax import files
 from srn_jax.errors import InputError, innermost
 from srn_jax.geometry import Size
 from srn_jax.models.generators import GENERATORS
+from srn_jax.models.layers import attributes
 from srn_jax.store import read_arrays
 from srn_jax.tables import pick
 
@@ -41,13 +41,8 @@ class Generator(struct.PyTreeNode):
 def architecture(generator: Generator) -> dict[str, Any]:
     """Returns all of `generator` but its parameters, as JSON can hold it; `from_architecture` is its inverse."""
     name = next(name for name, module in GENERATORS.items() if type(generator.model) is module)
-    fields = {
-        field.name: getattr(generator.model, field.name)
-        for field in dataclasses.fields(generator.model)
-        if field.name not in ("parent", "name")
-    }
     return {
-        "model": {"name": name, **fields},
+        "model": {"name": name, **attributes(generator.model)},
         "known": list(generator.known),
         "canvas": list(generator.canvas),
         "margins": generator.margins,

@@ -38,7 +38,7 @@ def known_offset(mask: Float[Array, "b h w 1"]) -> Int[Array, "b 2"]:
 
 
 def distance_to_known(mask: Float[Array, "b h w 1"]) -> Float[Array, "b h w 1"]:
-    """Returns each pixel's Euclidean distance to the nearest known one of its mask; where none is known, infinity."""
+    """Returns each pixel's Euclidean distance to the nearest of its mask's known rectangle; without one, infinity."""
     known = mask[..., 0] < 0.5
 
     def along(some_known: Array) -> Array:

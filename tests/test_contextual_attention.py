@@ -29,8 +29,9 @@ def fuse(scores: np.ndarray) -> np.ndarray:
 
 def attention_by_loops(features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Returns the attention's output for one image [h, w, c] and its mask [h, w]; h and w even."""
-    small, small_mask = features[::2, ::2], mask[::2, ::2, None]
-    h, w = small.shape[:2]
+    h, w = features.shape[0] // 2, features.shape[1] // 2
+    rows, columns = ([int(np.floor(i * (2 * n - 1) / (n - 1) + 0.5)) for i in range(n)] for n in (h, w))
+    small, small_mask = features[np.ix_(rows, columns)], mask[np.ix_(rows, columns)][..., None]
     places = [(i, j) for i in range(h) for j in range(w)]
     scores = np.zeros((h * w, h * w))
     for p, (i, j) in enumerate(places):

@@ -1,13 +1,14 @@
 """`python -m srn_jax.convert`: a checkpoint of the authors' TensorFlow-1 program becomes one of ours."""
 
 import argparse
-import dataclasses
 import math
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from srn_jax import config as settings
@@ -17,11 +18,12 @@ from srn_jax.convert.bundle import Bundle, find_prefix
 from srn_jax.errors import InputError, fail
 from srn_jax.generator import Generator
 from srn_jax.geometry import MARGINS, Size
+from srn_jax.models.layers import attributes
 from srn_jax.ops import NORMALIZATIONS
 from srn_jax.train.checkpoint import write_checkpoint
 from srn_jax.train.optimizer import ReleaseAdamState
 
-_CORRECTED = 1000  # updates after which Adam's correction is 1 in float32, and the powers in the file may be 0
+_CORRECTED = 800  # updates after which Adam's correction is 1 in float32, and the powers in the file may be 0
 
 
 def _size(text: str) -> Size:
@@ -58,7 +60,8 @@ def main(arguments: list[str] | None = None) -> None:
         if options.blend is not None and not 0.0 <= options.blend <= 1.0:
             raise InputError(f"--blend is {options.blend}; it takes a number in [0, 1]")
         with files.creating(files.expand(options.output, "--output")) as folder:
-            print(convert(options, folder))
+            report = convert(options, folder)
+        print(report)
     except InputError as error:
         fail(error)
     except OSError as error:
@@ -86,7 +89,9 @@ def convert(options: argparse.Namespace, folder: Path) -> str:
     rest, told = _read_training(bundle, found, trees)
     generator = Generator(trees["generator"], found.generator, found.known, found.canvas, found.margins)
     write_checkpoint(folder / "checkpoints" / str(_step(prefix)), generator, rest)
-    count = sum(leaf.size for leaf in _leaves(trees["generator"]))
+    count = sum(leaf.size for leaf in jax.tree.leaves(trees["generator"]))
+    output = shlex.quote(options.output)
+    next_step = "train on from it" if found.critics else "fine-tune its generator, with critics that start afresh"
     return (
         f"read      {prefix}: {type(found.generator).__name__}, width {_width(found)}, {count:,} parameters, "
         f"{found.known[0]}x{found.known[1]} -> {found.canvas[0]}x{found.canvas[1]}\n"
@@ -94,9 +99,9 @@ def convert(options: argparse.Namespace, folder: Path) -> str:
         f"training  {told}\n"
         f"wrote     {options.output}\n\n"
         "extrapolate with it:\n"
-        f"  python -m srn_jax.infer --checkpoint {options.output} --input PHOTO.jpg --output extrapolated.png --fit\n"
-        f"{'train on from it' if rest else 'fine-tune its generator, with critics that start afresh'}:\n"
-        f"  python -m srn_jax.main {' '.join(_training_flags(found, options.output))}"
+        f"  python -m srn_jax.infer --checkpoint {output} --input PHOTO.jpg --output extrapolated.png --fit\n"
+        f"{next_step}:\n"
+        f"  python -m srn_jax.main {' '.join(_training_flags(found, output))}"
     )
 
 
@@ -105,7 +110,9 @@ def _read(bundle: Bundle, slot: str) -> dict[str, np.ndarray]:
     arrays = {}
     for name in bundle.entries:
         variable = name.removesuffix(slot)
-        if name.endswith(slot) and release.place(variable) is not None:
+        if name.endswith(slot) and release.place(variable) is not None and variable in bundle.entries:
+            if bundle.entries[name].shape != bundle.entries[variable].shape:
+                raise InputError(f"{name} has shape {bundle.entries[name].shape}, its variable another")
             value = release.to_rgb(variable, bundle.read(name))
             if not np.isfinite(value).all():
                 raise InputError(f"{name} holds values that are NaN or infinite: its training diverged")
@@ -115,16 +122,16 @@ def _read(bundle: Bundle, slot: str) -> dict[str, np.ndarray]:
 
 def _read_training(bundle: Bundle, found: release.Architecture, trees: dict[str, Any]) -> tuple[dict | None, str]:
     """Returns what training goes on from, as items of a state, None where there is nothing; and that in words."""
-    if not found.critics:
-        return None, "generator alone: no critics and no Adam in this checkpoint; fine-tuning starts these afresh"
-    rest: dict[str, Any] = {"params": trees["generator"], "critics": {name: trees[name] for name in found.critics}}
+    rest: dict[str, Any] = {"critics": {name: trees[name] for name in found.critics}} if found.critics else {}
     moments = {field: release.parameters(_read(bundle, slot), slot) for field, slot in release.SLOTS.items()}
-    told = ["critics"]
+    told = ["critics" if found.critics else "no critics"]
     for part, name, networks in (
         ("adam_generator", "the generator's Adam", ("generator",)),
         ("adam_critics", "the critics' Adam", tuple(found.critics)),
     ):
         missing = release.missing_slots(bundle.entries, networks)
+        if not networks:
+            continue
         if missing:
             told.append(f"not {name} ({missing[0]} is missing)")
             continue
@@ -132,6 +139,9 @@ def _read_training(bundle: Bundle, found: release.Architecture, trees: dict[str,
         alone = {field: tree["generator"] if part == "adam_generator" else tree for field, tree in trees_of.items()}
         rest[part] = ReleaseAdamState(**alone)
         told.append(name)
+    if not rest:
+        return None, "generator alone: no critics and no Adam in this checkpoint; fine-tuning starts these afresh"
+    rest["params"] = trees["generator"]
     power = bundle.entries.get(release.BETA_POWER)
     if power and power.shape == ():
         rest["updates"] = np.int32(_updates(float(bundle.read(release.BETA_POWER))))
@@ -155,17 +165,13 @@ def _step(prefix: Path) -> int:
     return int(number[1]) if number else 0
 
 
-def _leaves(tree: Any) -> list[np.ndarray]:
-    return [leaf for value in tree.values() for leaf in _leaves(value)] if isinstance(tree, dict) else [tree]
-
-
 def _width(found: release.Architecture) -> int:
     return found.generator.width  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _training_flags(found: release.Architecture, target: str) -> list[str]:
     """Returns the main program's flags for a run that starts from what was converted."""
-    model = {field.name: getattr(found.generator, field.name) for field in dataclasses.fields(found.generator)}
+    model = attributes(found.generator)
     wanted = {
         f"model.{name}": model[name] for name in ("width", "expansion", "normalization", "blend") if name in model
     }
@@ -180,7 +186,7 @@ def _training_flags(found: release.Architecture, target: str) -> list[str]:
         if getattr(getattr(usual, section), setting) != value:
             shown = f'"{value}"' if isinstance(value, tuple) else value
             flags.append(f"--config.{name}={shown}")
-    return [*flags, "--config.reconstruction.steps=0", "--config.data.path=FOLDER"]
+    return [*flags, "--config.reconstruction.steps=0", "--config.data.path=FOLDER", "--workdir=runs/continued"]
 
 
 if __name__ == "__main__":

@@ -218,7 +218,7 @@ def _blocks(canvas: Size) -> int:
 
 def _check_shapes(name: str, module: nn.Module, canvas: Size, shapes: Shapes) -> None:
     """Raises InputError where `module`'s parameters are not those of the checkpoint."""
-    arguments = jnp.zeros((1, *canvas, 3)), jnp.ones((1, *canvas, 1))
+    arguments = (jax.ShapeDtypeStruct((1, *canvas, channels), jnp.float32) for channels in (3, 1))
     expected = _flatten(jax.eval_shape(module.init, jax.random.key(0), *arguments)["params"])
     variables = {"/".join(path[1:]): variable for variable in shapes if (path := place(variable)) and path[0] == name}
     for path in sorted(expected.keys() | variables.keys()):

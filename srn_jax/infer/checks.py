@@ -82,7 +82,7 @@ def check_canvas(model: nn.Module, known: Size, canvas: Size) -> None:
     """Raises InputError where the network cannot make `canvas` from `known`; names the sizes that it can."""
     ratio = getattr(model, "ratio", None)
     seen = f"a known picture of {known[0]}x{known[1]} on a canvas of {canvas[0]}x{canvas[1]}"
-    if ratio is None:  # SRN-HR works on the canvas alone
+    if ratio is None:  # SRN-HR, ED and CA work on the canvas alone
         if canvas[0] % 4 or canvas[1] % 4:
             able = tuple(-(-side // 4) * 4 for side in canvas)
             raise InputError(f"{seen}: the canvas' sides must be multiples of 4, such as {able[0]}x{able[1]}")

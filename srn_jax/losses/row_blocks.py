@@ -9,6 +9,8 @@ from jaxtyping import Array, Float, Int
 
 _BLOCK_ENTRIES = 2**20  # similarities in memory at a time, 4 MB; on two CPU cores 2**18 to 2**22 are alike in speed
 
+_TIE = 1e-5  # logarithms of shares so close together are equal
+
 LogShares = Callable[[Array], Array]  # similarities [v, s] -> logarithms of shares [v, s], each row for itself
 Best = Callable[[LogShares, Array, Array], Array]
 
@@ -19,7 +21,7 @@ def best_of_rows(
     """Returns max_v log_shares(rows columns^T)[v, s], block by block of rows: memory is linear in v and s.
 
     Backward, each block is computed anew. Only the winner of each column has a gradient, so what the forward pass
-    keeps is their numbers.
+    keeps is their numbers; rows that tie for a column share its gradient, as they do for `jnp.max`.
 
     Args:
       log_shares: works on each row for itself, and is differentiable.
@@ -45,37 +47,56 @@ def _best_of_rows(log_shares: LogShares, block_rows: int, rows: Array, columns: 
     return _find_best(log_shares, block_rows, rows, columns)[0]
 
 
-def _find_best(log_shares: LogShares, block_rows: int, rows: Array, columns: Array) -> tuple[Array, Array]:
-    """Returns each column's best value, and the number of the row that has it."""
+def _find_best(log_shares: LogShares, block_rows: int, rows: Array, columns: Array) -> tuple[Array, Array, Array]:
+    """Returns each column's best value, the number of the first row that has it, and whether it is not the only one."""
 
     @jax.checkpoint  # else JAX takes what depends on the rows' numbers alone out of the loop: v s bits in memory
-    def visit(found: tuple[Array, Array], block: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
+    def visit(found: tuple[Array, ...], block: tuple[Array, Array]) -> tuple[tuple[Array, ...], None]:
         numbers, values = block
         shares = jnp.where((numbers < len(rows))[:, None], log_shares(_similarity(values, columns)), -jnp.inf)
-        best, winner = found
+        best, winner, tied = found
         here = shares.max(axis=0)
+        several = (shares == here[None, :]).sum(axis=0) > 1
         better = here > best
-        return (jnp.where(better, here, best), jnp.where(better, numbers[shares.argmax(axis=0)], winner)), None
+        winner = jnp.where(better, numbers[shares.argmax(axis=0)], winner)
+        tied = jnp.where(better, several, tied | (here == best))
+        return (jnp.maximum(here, best), winner, tied), None
 
     # Made of `columns`, so that under shard_map they vary over devices as what replaces them does.
-    start = columns[:, 0] * 0.0 - jnp.inf, (columns[:, 0] * 0.0).astype(jnp.int32)
+    none = columns[:, 0] * 0.0
+    start = none - jnp.inf, none.astype(jnp.int32), none != 0
     return jax.lax.scan(visit, start, _blocks(rows, block_rows))[0]
 
 
 def _forward(log_shares: LogShares, block_rows: int, rows: Array, columns: Array) -> tuple[Array, tuple]:
-    best, winner = _find_best(log_shares, block_rows, rows, columns)
-    return best, (rows, columns, winner)
+    best, winner, tied = _find_best(log_shares, block_rows, rows, columns)
+    return best, (rows, columns, best, winner, tied)
 
 
 def _backward(log_shares: LogShares, block_rows: int, kept: tuple, cotangent: Array) -> tuple[Array, Array]:
-    rows, columns, winner = kept
+    rows, columns, best, winner, tied = kept
+
+    def wins(numbers: Array, shares: Array) -> Array:
+        """Returns which rows have a column's best value, one alone if they are not known to tie."""
+        # Computed anew, values that were equal may differ in their last bits, hence the margin.
+        equal = (shares > best[None, :] - _TIE) & (numbers < len(rows))[:, None]
+        return jnp.where(tied[None, :], equal, numbers[:, None] == winner[None, :])
+
+    def count_block(count: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
+        numbers, values = block
+        return count + wins(numbers, log_shares(_similarity(values, columns))).sum(axis=0), None
+
+    def count_all() -> Array:
+        return jnp.maximum(jax.lax.scan(count_block, winner * 0, _blocks(rows, block_rows))[0], 1)
+
+    share = cotangent / jax.lax.cond(tied.any(), count_all, lambda: winner * 0 + 1)
 
     def visit(gradient: Array, block: tuple[Array, Array]) -> tuple[Array, Array]:
         numbers, values = block
 
         def winners(values: Array, columns: Array) -> Array:
-            won = jnp.where(numbers[:, None] == winner[None, :], cotangent[None, :], 0.0)
-            return jnp.sum(won * log_shares(_similarity(values, columns)))
+            shares = log_shares(_similarity(values, columns))
+            return jnp.sum(jnp.where(wins(numbers, shares), share[None, :] * shares, 0.0))
 
         of_values, of_columns = jax.grad(winners, argnums=(0, 1))(values, columns)
         return gradient + of_columns, of_values

@@ -90,7 +90,7 @@ class Refinement(nn.Module):
         imagined = dilate(encode(x, "x", Widths(n, n, 2 * n, 2 * n), 4 * n), "x", 4 * n)
         # The attention's features end in ReLU: similarities of what is there, not of what is not.
         copied = encode(x, "pm", Widths(n, n, 2 * n, 4 * n), 4 * n, last=jax.nn.relu)
-        copied = contextual_attention(copied, ops.resize_nearest(mask, (copied.shape[1], copied.shape[2])))
+        copied = contextual_attention(copied, ops.resize_nearest_aligned(mask, (copied.shape[1], copied.shape[2])))
         copied = elu(conv(4 * n, name="pmconv9")(copied))
         copied = elu(conv(4 * n, name="pmconv10")(copied))
         joined = jnp.concatenate([imagined, copied], axis=-1)

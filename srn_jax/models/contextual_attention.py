@@ -19,7 +19,8 @@ def contextual_attention(
 ) -> Float[Array, "b h w c"]:
     """Returns `features` rebuilt everywhere as mixtures of their own patches that hold nothing unknown.
 
-    Patches of 3 x 3 are compared by cosine similarity on features taken every `rate` pixels; similarities are fused
+    Patches of 3 x 3 are compared by cosine similarity on maps made smaller by nearest neighbour, corners aligned;
+    similarities are fused
     along diagonals, so that neighbours look for neighbours; a softmax over the known patches gives the shares, with
     which patches of 2 rate x 2 rate pixels are laid over one another. Follows its authors' code, version 1.
 
@@ -31,13 +32,15 @@ def contextual_attention(
     Where no patch is known the result is 0.
     """
     f = features.astype(jnp.float32)
-    small = f[:, ::rate, ::rate]
-    h, w = small.shape[1:3]
+    h, w = -(-f.shape[1] // rate), -(-f.shape[2] // rate)
+    small = ops.resize_nearest_aligned(f, (h, w))
     patches = _patches(small, size=_PATCH)
     norms = ops.safe_sqrt(jnp.square(patches).sum(axis=-1, keepdims=True))
     similarity = jnp.einsum("bpk,bqk->bpq", patches, patches / jnp.maximum(norms, _SHORTEST))
     similarity = _fuse(similarity, (h, w))
-    known = (_patches(mask[:, ::rate, ::rate], size=_PATCH).max(axis=-1) == 0.0).astype(jnp.float32)[:, None, :]
+    known = (_patches(ops.resize_nearest_aligned(mask, (h, w)), size=_PATCH).max(axis=-1) == 0.0).astype(jnp.float32)[
+        :, None, :
+    ]
     # Unknown patches take part in the softmax with a similarity of 0, and lose their share after it.
     shares = jax.nn.softmax(similarity * known * _SCALE, axis=-1) * known
     # Laying patches over one another is the transpose of cutting them out, which is linear.

@@ -1,5 +1,6 @@
 """The convolutions that every network here is built from."""
 
+import dataclasses
 from typing import Any
 
 import flax.linen as nn
@@ -35,6 +36,12 @@ class UpsampleConv(nn.Module):
 def leaky_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """Returns max(x, 0.2 x), the critics' activation."""
     return jax.nn.leaky_relu(x, 0.2)
+
+
+def attributes(module: nn.Module) -> dict[str, Any]:
+    """Returns what a network was made with: its own attributes, without those that Linen adds."""
+    names = (field.name for field in dataclasses.fields(module))
+    return {name: getattr(module, name) for name in names if name not in ("parent", "name")}
 
 
 STAGES = "stages"  # the collection into which a network of several stages sows its earlier predictions

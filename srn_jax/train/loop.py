@@ -85,14 +85,16 @@ def train(config: Config, folder: Path) -> Outcome:
         compiler_options={"xla_backend_optimization_level": 0},  # it runs once: compiled in a third of the time
     )
     state = init(jax.random.key(config.run.seed))
-    source = pick(SOURCES, config.data.source, "data.source")
-    photographs, held_out_photographs = source(config.data, config.run.max_unreadable)
-    held_out = held_out_crops(held_out_photographs, config.data, config.geometry)
-    vgg = _load_vgg(config, networks, steps, mesh)
     started = ""
     if config.run.start_from and not workdir.has_checkpoint(folder):
         state, taken = start_from(config.run.start_from, state, networks.generator)
         started = f"starting from {config.run.start_from}: {taken}"
+        if len(steps) > 1:
+            started += "; Adam starts afresh with the second phase"
+    source = pick(SOURCES, config.data.source, "data.source")
+    photographs, held_out_photographs = source(config.data, config.run.max_unreadable)
+    held_out = held_out_crops(held_out_photographs, config.data, config.geometry)
+    vgg = _load_vgg(config, networks, steps, mesh)
     prints = {"training": photographs.fingerprint(), "held_out": held_out_photographs.fingerprint()}
     workdir.claim(folder, config, prints)  # from here on the settings fit, and files are written
     checkpoints = Checkpoints(folder, config.run)

@@ -1,6 +1,5 @@
 """Starting a run from a checkpoint of another: its generator, and critics and optimizer as far as they are there."""
 
-import dataclasses
 from typing import Any
 
 import flax.linen as nn
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.generator import find_checkpoint, load_generator
+from srn_jax.models.layers import attributes
 from srn_jax.store import array_shapes, check_arrays, read_arrays
 from srn_jax.train.checkpoint import STATE
 from srn_jax.train.state import TrainState
@@ -20,8 +20,8 @@ _SETTING = "run.start_from"
 def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainState, str]:
     """Returns `state` with what the checkpoint has for it, and in words what that is; steps count from 0 again.
 
-    The generator must be `model`'s. Critics and Adam's moments are taken over where they fit, else they start afresh,
-    Adam of the critics never without these.
+    The generator must be `model`'s. Critics are taken over where they fit, and Adam's moments where those of all
+    networks fit, since their updates are counted together; what does not fit starts afresh.
 
     Args:
       path: a run's workdir, one of its checkpoints, or what `python -m srn_jax.convert` wrote.
@@ -33,42 +33,36 @@ def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainSta
     generator = load_generator(folder)
     _check_same(generator.model, model, path)
     average = _like(state.average, generator.params)
+    state = state.replace(params=jax.tree.map(jnp.copy, average), average=average)
     saved = folder / STATE
     if not saved.is_dir():
-        told = "the generator alone: critics and Adam start afresh, since the checkpoint has none"
-        return state.replace(params=average, average=jax.tree.map(jnp.copy, average)), told
+        return state, "the generator alone: critics and Adam start afresh, since the checkpoint has none"
     try:
         check_arrays(saved)
         shapes = array_shapes(saved)
     except Exception as error:  # tensorstore raises whatever the damaged file provokes
         raise InputError(f"{_SETTING}: checkpoint {folder} cannot be read: {error}") from error
-    parts: dict[str, Any] = {}
-    reasons: dict[str, str] = {}
-    for part in ("params", "critics", "adam_generator", "adam_critics"):
-        wanted = getattr(state, part)
-        if part == "adam_critics" and "critics" not in parts:
-            reasons[part] = "that goes with them"
-        elif misfit := _misfit(part, wanted, shapes):
-            reasons[part] = misfit
-        else:
-            parts[part] = _like(wanted, read_arrays(saved, {part: wanted})[part])
-    if "adam_generator" in parts and "updates" in shapes:  # the steps that Adam corrects its moments for
-        parts["updates"] = _like(state.updates, read_arrays(saved, {"updates": state.updates})["updates"])
-    state = state.replace(**{"params": average, **parts}, average=jax.tree.map(jnp.copy, average))
-    return state, _describe(parts, reasons)
+
+    def take(*parts: str) -> str | None:
+        """Puts parts of the checkpoint's state into `state`, all or none; returns why they do not fit."""
+        nonlocal state
+        wanted = {part: getattr(state, part) for part in parts}
+        misfit = _misfit(wanted, shapes)
+        if misfit is None:
+            state = state.replace(**_like(wanted, read_arrays(saved, wanted)))
+        return misfit
+
+    take("params")  # what the average is of; without it, training goes on from the average
+    critics = take("critics")
+    adam = critics or take("adam_generator", "adam_critics", "updates")
+    taken = ["generator", *([] if critics else ["critics"]), *([] if adam else [f"Adam ({state.updates} updates)"])]
+    afresh = f"; critics and Adam afresh: {critics}" if critics else f"; Adam afresh: {adam}" if adam else ""
+    return state, ", ".join(taken) + afresh
 
 
-def _describe(parts: dict[str, Any], reasons: dict[str, str]) -> str:
-    names = {"critics": "critics", "adam_generator": "the generator's Adam", "adam_critics": "the critics' Adam"}
-    taken = ", ".join(["generator", *(name for part, name in names.items() if part in parts)])
-    afresh = "; ".join(f"{name} afresh: {reasons[part]}" for part, name in names.items() if part in reasons)
-    updates = f" ({int(parts['updates'])} updates)" if "updates" in parts else ""
-    return f"{taken}{updates}{f'; {afresh}' if afresh else ''}"
-
-
-def _misfit(part: str, wanted: Any, shapes: dict[str, tuple[int, ...]]) -> str | None:
-    """Returns why the checkpoint's `part` is not `wanted`'s, or None where it is."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path({part: wanted}):
+def _misfit(wanted: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> str | None:
+    """Returns why the checkpoint's arrays are not those that are `wanted`, or None where they are."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(wanted):
         name = jax.tree_util.keystr(path, simple=True, separator=".")
         if name not in shapes:
             return f"the checkpoint lacks {name}"
@@ -88,10 +82,9 @@ def _check_same(theirs: nn.Module, ours: nn.Module, path: str) -> None:
             f"{_SETTING}: {path} holds a {type(theirs).__name__}, this run trains a {type(ours).__name__}; "
             "set model.name to match"
         )
+    before, here = attributes(theirs), attributes(ours)
     differing = [
-        f"{field.name} is {getattr(theirs, field.name)!r} there, {getattr(ours, field.name)!r} here"
-        for field in dataclasses.fields(ours)
-        if field.name not in ("name", "parent") and getattr(theirs, field.name) != getattr(ours, field.name)
+        f"{name} is {before[name]!r} there, {here[name]!r} here" for name in here if before[name] != here[name]
     ]
     if differing:
         raise InputError(

@@ -42,6 +42,11 @@ def claim(workdir: Path, config: Config, photographs: dict[str, str]) -> None:
         raise InputError(f"cannot use the workdir {workdir}: {error.strerror}") from error
     except ValueError as error:
         raise InputError(f"{record} is damaged ({error}); put it right, or give another --workdir") from error
+    if before is None and has_checkpoint(workdir):
+        raise InputError(
+            f"{workdir} holds checkpoints but no config.json: it is no run's workdir, but perhaps what srn_jax.convert "
+            f"wrote; give --config.run.start_from={workdir} and another --workdir"
+        )
     if before is not None:
         settings = _flatten(described)
         differing = [
