@@ -48,6 +48,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
         (["--config=configs/folder.py"], "data.path is '', which is no folder"),
         (["--config=configs/quickstart.py", "--config.loss.lambda_mrf=1"], "no VGG-19 weights at 'weights/vgg19.h5'"),
         (["--config=configs/quickstart.py", "quick"], "unexpected argument 'quick'"),
+        (["--config=configs/quickstart.py", "--config.run.start_from=nowhere"], "there is no such folder"),
         (["--config=configs/ablation.py:fig13"], "configs/ablation.py's row is 'fig13'; it takes one of 'fig8_ca'"),
         (["--config=configs/quickstart.py:fast"], "this configuration file has no rows to choose from"),
         (["--config=configs/nope.py:row"], "names 'configs/nope.py', which is no file; there are: configs/ablation.py"),
