@@ -50,7 +50,8 @@ def test_it_builds_at_full_size(name):
 def shrunk(name: str) -> settings.Config:
     """Returns a row at tiny size, two steps a phase, on the embedded photographs, with random VGG-19 filters."""
     config, small = get_config(name), tiny.config()
-    config.geometry.known, config.geometry.canvas = (24, 24), (48, 48)  # the least that leaves CA a known patch
+    side = 32 if config.model.name == "ca" else 16  # what leaves CA a known patch, wherever the picture lies
+    config.geometry.known, config.geometry.canvas = (side, side), (2 * side, 2 * side)
     config.model.width = small.model.width
     config.critic = settings.Critic(names=config.critic.names, width=small.critic.width, updates=small.critic.updates)
     config.data, config.run, config.loss.vgg = small.data, small.run, "random"
@@ -73,11 +74,12 @@ def test_it_trains_restores_and_extrapolates(name, tmp_path):
     generator = load_generator(tmp_path)
     assert generator.model == outcome.generator.model
     jax.tree.map(np.testing.assert_array_equal, generator.params, outcome.generator.params)
-    picture = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
-    mask = np.asarray(geometry.unknown_mask(jnp.array([[3, 9]], jnp.int32), (48, 48), (24, 24)))[0]
+    known, canvas_size = config.geometry.known, config.geometry.canvas
+    picture = np.random.default_rng(0).integers(0, 256, (*known, 3), dtype=np.uint8)
+    mask = np.asarray(geometry.unknown_mask(jnp.array([[3, 9]], jnp.int32), canvas_size, known))[0]
     canvas = extrapolate(generator, picture, mask)
-    assert canvas.shape == (48, 48, 3)
-    np.testing.assert_array_equal(canvas[3:27, 9:33], picture)
+    assert canvas.shape == (*canvas_size, 3)
+    np.testing.assert_array_equal(canvas[3 : 3 + known[0], 9 : 9 + known[1]], picture)
     assert canvas[mask[..., 0] == 1].std() > 0
 
     told = start_from(str(tmp_path), init(config), build_networks(config).generator)[1]
@@ -104,7 +106,7 @@ def test_a_row_s_terms_are_those_of_its_system(name, terms):
     *_, step = build_steps(config, networks)
     state = jax.eval_shape(lambda key: init_state(key, config, networks), jax.random.key(0))
     vgg = jax.eval_shape(networks.vgg.init, jax.random.key(0), np.zeros((1, 32, 32, 3), np.float32)).get("params", {})
-    images = jax.ShapeDtypeStruct((step.batches, 4, 48, 48, 3), np.float32)
+    images = jax.ShapeDtypeStruct((step.batches, 4, *config.geometry.canvas, 3), np.float32)
     _, metrics = jax.eval_shape(step, state, images, vgg)
     others = {"total", "critic", "wasserstein", "penalty", "critic_gradient_norm", "gradient_norm", "learning_rate"}
     assert metrics.keys() - others == terms

@@ -53,6 +53,7 @@ def test_each_update_leaves_the_other_side_alone():
     assert {"total", "reconstruction", "adversarial", "gradient_norm", "learning_rate"} == set(metrics)
 
 
+@pytest.mark.slow
 def test_reconstruction_has_no_critics_and_the_adversarial_phase_takes_fresh_batches():
     (reconstruction, adversarial), state = build()
     assert (reconstruction.batches, adversarial.batches) == (1, 3)
