@@ -48,7 +48,7 @@ ROWS: dict[str, dict[str, object]] = {
     "fig12_rsv": {"loss.spatial": "rsv"},
     "fig12_confidence": {"loss.spatial": "confidence"},
     "fig12_plain": {"loss.spatial": "plain"},
-    # Not in the paper: a style loss in place of ID-MRF. On blurred photographs this weight makes both as large.
+    # Not in the paper: a style loss in place of ID-MRF, with a weight that makes both terms about as large.
     "style": {"loss.lambda_mrf": 0.0, "loss.lambda_style": 3e-7},
 }
 

@@ -13,6 +13,7 @@ import srn_jax
 from srn_jax import config as settings
 from srn_jax import geometry
 from srn_jax.convert.__main__ import main
+from srn_jax.infer.__main__ import main as infer
 from srn_jax.models.layers import apply
 from srn_jax.store import array_shapes
 from srn_jax.train import workdir
@@ -50,6 +51,10 @@ def test_the_authors_pixels(tmp_path):
         difference = np.abs(canvas - expected).max(axis=-1)
         assert difference.max() <= 1, name
         assert (difference > 0).mean() <= 1e-3, name
+        Image.fromarray(known).save(tmp_path / "known.png")
+        command = f"--checkpoint {tmp_path}/converted --input {tmp_path}/known.png --output {tmp_path}/{name}.png"
+        infer([*command.split(), f"--top={top}", f"--left={left}", "--rounding=truncate"])
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / f"{name}.png")), canvas)
 
 
 OPTIONS = {
@@ -279,6 +284,14 @@ def test_what_was_converted_is_no_workdir(tmp_path):
     ):
         workdir.claim(folder, tiny_release_config(), {})
     assert [path.name for path in folder.iterdir()] == ["checkpoints"]
+
+
+def test_an_output_that_cannot_be_is_refused(tmp_path, capsys):
+    bundle_writer.write(tmp_path / "snap", golden_cases.load("c1_srn_subpixel").weights)
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit):
+        main([f"--tf-checkpoint={tmp_path / 'snap'}", f"--output={tmp_path / 'file' / 'x'}"])
+    assert "Not a directory" in capsys.readouterr().err
 
 
 def test_the_current_folder_is_a_name_too(tmp_path, monkeypatch, capsys):

@@ -186,3 +186,20 @@ def test_random_filters_are_allowed_by_name_with_a_warning(tmp_path, caplog):
     vgg = loop._load_vgg(config, networks, build_steps(config, networks), sharding.build_mesh(4))
     assert sorted(vgg) == ["conv1_1", "conv1_2", "mean"]
     assert "not for training" in caplog.text
+
+
+@pytest.mark.slow
+def test_a_run_starts_from_another_s_checkpoint(whole, tmp_path, capsys):
+    changes = {"run__start_from": str(whole), "reconstruction__steps": 1, "adversarial__steps": 0}
+    run(tmp_path / "second", adam__form="release", **changes)  # Adam's first step goes on from the moments
+    assert f"starting from {whole}: generator, critics, Adam (" in capsys.readouterr().out
+    before, after = (load_generator(folder).params for folder in (whole, tmp_path / "second"))
+    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), before, after)
+    assert 0 < max(jax.tree.leaves(moved)) < 1e-2
+    run(tmp_path / "second", adam__form="release", **changes)  # its own checkpoints come first now
+    out = capsys.readouterr().out
+    assert "continuing from step 1" in out
+    assert "starting from" not in out
+    with pytest.raises(InputError, match=r"the generator in .* is another one \(width is 4 there, 8 here\)"):
+        run(tmp_path / "third", model__width=8, **changes)
+    assert not (tmp_path / "third").exists()

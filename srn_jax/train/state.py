@@ -1,6 +1,6 @@
 """What a run consists of: the networks that a configuration names, and the state that a step maps to the next."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import flax.linen as nn
@@ -44,10 +44,7 @@ class TrainState(struct.PyTreeNode):
 def build_generator(config: settings.Config) -> nn.Module:
     """Returns the generator that a resolved configuration names."""
     module = pick(GENERATORS, config.model.name, "model.name")
-    known = {
-        **{f.name: getattr(config.model, f.name) for f in fields(config.model)},
-        "ratio": settings.ratio(config.geometry),
-    }
+    known = asdict(config.model) | {"ratio": settings.ratio(config.geometry)}
     taken = {f.name for f in fields(module)} - {"name", "parent"}
     return module(**{name: value for name, value in known.items() if name in taken})
 
