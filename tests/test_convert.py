@@ -51,10 +51,11 @@ def test_the_authors_pixels(tmp_path):
         difference = np.abs(canvas - expected).max(axis=-1)
         assert difference.max() <= 1, name
         assert (difference > 0).mean() <= 1e-3, name
-        Image.fromarray(known).save(tmp_path / "known.png")
-        command = f"--checkpoint {tmp_path}/converted --input {tmp_path}/known.png --output {tmp_path}/{name}.png"
-        infer([*command.split(), f"--top={top}", f"--left={left}", "--rounding=truncate"])
-        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / f"{name}.png")), canvas)
+    # The last of them on the command line.
+    Image.fromarray(known).save(tmp_path / "known.png")
+    command = f"--checkpoint {tmp_path}/converted --input {tmp_path}/known.png --output {tmp_path}/made.png"
+    infer([*command.split(), f"--top={top}", f"--left={left}", "--rounding=truncate"])
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "made.png")), canvas)
 
 
 OPTIONS = {

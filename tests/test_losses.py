@@ -259,7 +259,7 @@ def test_id_mrf_is_least_for_the_truth_itself(form):
 
 
 @pytest.mark.parametrize("form", mrf.ID_MRF)
-@pytest.mark.parametrize("block_rows", [1, 7, 64, 10_000])
+@pytest.mark.parametrize("block_rows", [7, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 64, 10_000))])
 def test_id_mrf_by_blocks_equals_the_dense_form(form, block_rows):
     rng = np.random.default_rng(1)
     truth = np.maximum(rng.normal(size=(2, 9, 13, 8)), 0).astype(np.float32)
