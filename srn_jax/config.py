@@ -84,6 +84,16 @@ class Adam:
     beta1: float = 0.5
     beta2: float = 0.9
     epsilon: float = 1e-8
+    clip_norm: float = 0.0  # gradients longer than this are scaled down to it, the critics' as one; 0 = never
+
+
+@dataclass(kw_only=True, slots=True)
+class Compute:
+    """How a step is computed; none of it changes what is computed, but for rounding."""
+
+    dtype: str = "float32"  # of the networks, a name in train.precision.DTYPES; all else stays float32
+    accumulate: int = 1  # parts that a device's batch is computed in, one after the other: less memory, the same step
+    remat: str = "none"  # a name in train.precision.REMAT: what the backward pass computes again, for less memory
 
 
 @dataclass(kw_only=True, slots=True)
@@ -91,18 +101,22 @@ class Data:
     """Photographs, and how they are cut to the canvas."""
 
     source: str = "folder"  # a name in data.sources.SOURCES
-    path: str = ""  # the folder of training pictures, for sources that read one
-    held_out_path: str = (
-        ""  # a folder of held-out pictures; else the last `held_out` of `path`, in order of their names
-    )
+    path: str = ""  # the folder, or the list, of training pictures; where TFDS keeps its data sets ("" = its default)
+    held_out_path: str = ""  # a folder or list of held-out pictures; else the last `held_out` of `path`
     held_out: int = 64
-    batch: int = 16  # over all devices
+    name: str = ""  # source "tfds": the data set, such as "caltech_birds2011"
+    split: str = "train"  # source "tfds": what is trained on
+    held_out_split: str = ""  # source "tfds": what is held out; else the last `held_out` of `split`
+    feature: str = ""  # source "tfds": the feature with the picture; "" = the only one of three channels
+    batch: int = 16  # over all devices of all hosts
+    crop: str = "random"  # a name in data.crops.CROPS
     scale: tuple[float, float] = (1.0, 1.0)  # a training crop's size, drawn from this range; 1 = the largest that fits
     held_out_scales: tuple[float, ...] = (1.0,)  # the held-out crops' sizes, each spread evenly over the picture
     held_out_crops: int = 1  # how many of each size
     flip: float = 0.5  # the probability of a left-right flip
     color: float = 0.0  # strength in [0, 1] of random brightness, contrast, saturation and hue
-    threads: int = 4
+    threads: int = 4  # that read pictures, in each process that does
+    workers: int = 0  # processes that read pictures; 0 = the training process itself, which is best for few cores
     prefetch: int = 4  # batches read ahead
 
 
@@ -127,6 +141,7 @@ class Config:
     """One experiment."""
 
     numerics: str = "paper"  # or "release": which of the two the AS_NUMERICS settings follow
+    parallel: str = "shard_map"  # a name in train.sharding.PARALLEL: how a step is spread over devices
     geometry: Geometry = field(default_factory=Geometry)
     model: Model = field(default_factory=Model)
     loss: Loss = field(default_factory=Loss)
@@ -134,6 +149,7 @@ class Config:
     reconstruction: Phase = field(default_factory=Phase)
     adversarial: Phase = field(default_factory=Phase)
     adam: Adam = field(default_factory=Adam)
+    compute: Compute = field(default_factory=Compute)
     data: Data = field(default_factory=Data)
     run: Run = field(default_factory=Run)
 
@@ -224,7 +240,10 @@ def check(config: Config) -> None:
     _require(config.data.batch >= 1, config, "data.batch", "at least 1")
     _require(config.data.held_out_crops >= 1, config, "data.held_out_crops", "at least 1")
     _require(config.data.threads >= 1, config, "data.threads", "at least 1")
+    _require(config.data.workers >= 0, config, "data.workers", "at least 0")
     _require(config.data.prefetch >= 1, config, "data.prefetch", "at least 1")
+    _require(config.adam.clip_norm >= 0.0, config, "adam.clip_norm", "at least 0")
+    _require(config.compute.accumulate >= 1, config, "compute.accumulate", "at least 1")
     scale = config.data.scale
     fits = len(scale) == 2 and _numbers(scale) and 0.0 < scale[0] <= scale[1] <= 1.0
     _require(fits, config, "data.scale", "(low, high) with 0 < low <= high <= 1")

@@ -13,6 +13,7 @@ from srn_jax.errors import InputError, innermost
 from srn_jax.geometry import Size
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import attributes
+from srn_jax.seal import check_seal
 from srn_jax.store import read_arrays
 from srn_jax.tables import pick
 
@@ -67,7 +68,7 @@ def load_generator(path: str | Path) -> Generator:
       path: a run's workdir, its `checkpoints` folder, or one checkpoint in it.
 
     Raises:
-      InputError: the folder is missing, is no checkpoint, or lacks files.
+      InputError: the folder is missing, is no checkpoint, or has files that are missing or damaged.
     """
     import orbax.checkpoint as ocp  # here, since a second of import is spent only where a checkpoint is read
 
@@ -75,6 +76,10 @@ def load_generator(path: str | Path) -> Generator:
     missing = [item for item in (PARAMETERS, ARCHITECTURE) if not (folder / item).is_dir()]
     if missing:
         raise InputError(f"checkpoint {folder} is incomplete: it lacks {' and '.join(missing)}")
+    try:
+        check_seal(folder, (PARAMETERS, ARCHITECTURE))
+    except InputError as error:
+        raise InputError(f"checkpoint {folder} cannot be read, files are missing or damaged: {error}") from error
     checkpointer = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
     try:
         description = checkpointer.restore(folder, ocp.args.Composite(**{ARCHITECTURE: ocp.args.JsonRestore()}))

@@ -15,6 +15,21 @@ from srn_jax.errors import InputError, fail
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="configuration file; --config.x.y=z overrides a setting"
 )
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator",
+    None,
+    "several hosts: HOST:PORT of process 0; where a cluster is found by itself, leave all three out",
+)
+_PROCESSES = flags.DEFINE_integer("num_processes", None, "several hosts: how many processes there are")
+_PROCESS = flags.DEFINE_integer("process_id", None, "several hosts: this process's number, from 0")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "check settings, devices, data and weights, print the plan, and end")
+_INTERRUPTED = flags.DEFINE_integer(
+    "interrupted_status",
+    0,
+    "exit status of a run that a signal stopped after it saved; for schedulers that restart",
+    0,
+    255,
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "the run's folder, new or to continue; runs/NAME by default")
 
 
@@ -30,15 +45,27 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)  # orbax reports every file that it touches
     # Imported here, so that --help and a misspelt flag answer at once.
     from srn_jax.report import report
+    from srn_jax.train import hosts
     from srn_jax.train.loop import DivergedError, train
+    from srn_jax.train.setup import describe, prepare
 
     try:
-        outcome = train(settings.resolve(_CONFIG.value), workdir)
-        report(outcome, workdir)
+        config = settings.resolve(_CONFIG.value)
+        hosts.connect(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+        if _DRY_RUN.value:
+            plan = describe(prepare(config, workdir), workdir)
+            if hosts.is_first():
+                print(plan)
+            return
+        outcome = train(config, workdir)
+        if hosts.is_first():
+            report(outcome, workdir)
+        if outcome.interrupted:
+            sys.exit(_INTERRUPTED.value)
     except (InputError, DivergedError) as error:
-        fail(error)
+        hosts.leave(error)
     except OSError as error:  # a full disk, a folder that may not be written
-        fail(InputError(f"{error.filename or workdir}: {error.strerror or error}"))
+        hosts.leave(InputError(f"{error.filename or workdir}: {error.strerror or error}"))
     except KeyboardInterrupt:  # before the first step, or for the second time
         sys.exit("interrupted; the newest checkpoint is as it was")
 

@@ -124,7 +124,7 @@ def context_normalization(
       mask: 1 = unknown, at the features' size.
       blend: rho in [0, 1]; 0 returns the features unchanged.
     """
-    f = features.astype(jnp.float32)
+    f, mask = features.astype(jnp.float32), mask.astype(jnp.float32)
     unknown, known = mask, 1.0 - mask
     mean_u, var_u = _region_statistics(f, unknown)
     mean_k, var_k = _region_statistics(f, known)
@@ -147,7 +147,7 @@ def context_normalization_release(
     Its variances sum (f * region - mean)^2 over *all* positions and divide by the region's count, which adds
     mean^2 * (N - n) / n; released weights were trained with that. Arguments as for `context_normalization`.
     """
-    f = features.astype(jnp.float32)
+    f, mask = features.astype(jnp.float32), mask.astype(jnp.float32)
     unknown, known = mask, 1.0 - mask
 
     def statistics(region):

@@ -1,6 +1,7 @@
 """Picture files and arrays: finding, decoding, cropping and writing them."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,12 +16,20 @@ _ENDINGS = (".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", "
 _ENDINGS += (".tiff", ".webp")
 
 
-def decode(path: Path) -> Image.Image:
+def decode(encoded: Path | BinaryIO, at_least: Size | None = None) -> Image.Image:
     """Returns the picture in RGB, upright as its EXIF orientation says, on white where it is transparent.
 
     16-bit grey is scaled to 8 bits. Raises what Pillow raises for a file that is no whole picture.
+
+    Args:
+      encoded: a file.
+      at_least: (height, width) that will be cut from it; a JPEG more than twice as large, on both sides, is decoded at
+        1/2, 1/4 or 1/8 of its size, which takes a fraction of the time.
     """
-    with Image.open(path) as picture:
+    with Image.open(encoded) as picture:
+        if at_least is not None:
+            side = max(at_least)  # whichever way it has to be turned
+            picture.draft("RGB", (side, side))
         picture.load()
         picture = ImageOps.exif_transpose(picture)
         if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PPM", None)):

@@ -1,8 +1,4 @@
-"""Reading the arrays of a checkpoint's item one after the other.
-
-orbax starts all reads at once and, where one fails, abandons the others, whose tracebacks then flood stderr. Damage is
-found here first, so that it can be named in one line.
-"""
+"""Reading the arrays of a checkpoint's item one by one, without the state that they belong to."""
 
 from pathlib import Path
 from typing import Any
@@ -13,14 +9,8 @@ import numpy as np
 from srn_jax.errors import InputError
 
 
-def check_arrays(folder: Path) -> None:
-    """Raises what tensorstore raises where a file of the item in `folder` is missing or damaged."""
-    for name in _names(folder):
-        _read(folder, name)
-
-
 def array_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Returns the shapes of the item's arrays by name, such as params.fen.conv1.kernel; `check_arrays` comes before."""
+    """Returns the shapes of the item's arrays by name, such as params.fen.conv1.kernel."""
     return {name: tuple(_open(folder, name).shape) for name in _names(folder)}
 
 

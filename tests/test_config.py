@@ -158,7 +158,10 @@ def test_variants_are_looked_up_before_anything_runs():
         ({"loss__vgg_input": "x"}, r"loss.vgg_input is 'x'"),
         ({"loss__penalty_mask": "x"}, r"loss.penalty_mask is 'x'"),
         ({"loss__combine": "x"}, r"loss.combine is 'x'"),
-        ({"adversarial__schedule": "x"}, r"schedule is 'x'; it takes one of 'constant', 'cosine'"),
+        (
+            {"adversarial__schedule": "x"},
+            r"adversarial.schedule is 'x'; it takes one of 'constant', 'linear'",
+        ),
         ({"adam__form": "x"}, r"adam.form is 'x'"),
         ({"model__name": "x"}, r"model.name is 'x'; it takes one of 'srn', 'srn_hr'"),
         ({"critic__names": ("x",)}, r"critic.names is 'x'; it takes one of 'global', 'context'"),

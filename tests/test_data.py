@@ -8,7 +8,8 @@ from PIL import Image
 
 from srn_jax import config as settings
 from srn_jax import pictures
-from srn_jax.data import augment, pipeline, sources
+from srn_jax.data import augment, crops, pipeline, sources
+from srn_jax.data.photographs import Count, Files, Photographs, Pictures, Unreadable
 from srn_jax.errors import InputError
 from tests.tiny import write_pictures
 
@@ -77,30 +78,78 @@ def test_color_changes_at_strength_and_not_at_zero():
 
 def test_a_folder_holds_out_its_last_block(tmp_path):
     write_pictures(tmp_path / "sub", 5)
-    training, held_out = sources.folder(folder_data(tmp_path), 0)
-    assert [path.name for path in training.files] == ["picture_000.png", "picture_001.png", "picture_002.png"]
-    assert [path.name for path in held_out.files] == ["picture_003.png", "picture_004.png"]
+    training, held_out = sources.folder(folder_data(tmp_path))
+    assert names(training) == ["picture_000.png", "picture_001.png", "picture_002.png"]
+    assert names(held_out) == ["picture_003.png", "picture_004.png"]
+
+
+def names(found: Pictures) -> list[str]:
+    return [Path(found.name(index)).name for index in range(len(found))]
+
+
+def test_a_list_names_its_pictures_by_line(tmp_path):
+    write_pictures(tmp_path / "sub", 5)
+    file = tmp_path / "list.txt"
+    absolute = tmp_path / "sub" / "picture_004.png"
+    file.write_text(f"sub/picture_003.png\r\n\n{absolute}\nsub/picture_000.png\nsub/picture_001.png\n")
+    training, held_out = sources.SOURCES["list"](folder_data(file))
+    assert names(training) == ["picture_003.png", "picture_004.png"]  # the list's order, which is the user's
+    assert names(held_out) == ["picture_000.png", "picture_001.png"]
+    other = tmp_path / "other.txt"
+    other.write_text("sub/picture_002.png\n")
+    training, held_out = sources.SOURCES["list"](folder_data(file, held_out_path=str(other)))
+    assert (len(training), names(held_out)) == (4, ["picture_002.png"])
+    other.write_text("sub/picture_000.png\n")
+    with pytest.raises(InputError, match=r"data.held_out_path shares 1 pictures .* such as .*picture_000"):
+        sources.SOURCES["list"](folder_data(file, held_out_path=str(other)))
+
+
+def test_a_list_counts_from_the_working_folder_as_the_release_s_does(tmp_path, monkeypatch):
+    write_pictures(tmp_path / "sub", 3)
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "list.txt").write_text("".join(f"sub/picture_00{n}.png\n" for n in range(3)))
+    monkeypatch.chdir(tmp_path)
+    training, _ = sources.SOURCES["list"](folder_data(tmp_path / "lists" / "list.txt"))
+    assert Photographs(training)[0].picture.size == (56, 40)
+
+
+def test_lists_that_do_not_do_are_refused(tmp_path):
+    def read(path: Path):
+        sources.SOURCES["list"](folder_data(path))
+
+    with pytest.raises(InputError, match=r"data.path is '.*nowhere.txt', which is no file; it takes a text file"):
+        read(tmp_path / "nowhere.txt")
+    file = tmp_path / "list.txt"
+    file.write_text("\n \n")
+    with pytest.raises(InputError, match="which lists no picture"):
+        read(file)
+    file.write_text("a.png\nb.png\n")
+    with pytest.raises(InputError, match=r"none of whose pictures is there; the first would be .*a.png"):
+        read(file)
+    file.write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(InputError, match="which is no text file of UTF-8"):
+        read(file)
 
 
 def test_a_folder_of_its_own_is_held_out(tmp_path):
     write_pictures(tmp_path / "train", 2)
     write_pictures(tmp_path / "val", 3)
     data = folder_data(tmp_path / "train", held_out_path=str(tmp_path / "val"))
-    training, held_out = sources.folder(data, 0)
+    training, held_out = sources.folder(data)
     assert (len(training), len(held_out)) == (2, 3)
     with pytest.raises(InputError, match=r"data.held_out_path shares 2 pictures with data.path"):
-        sources.folder(folder_data(tmp_path / "train", held_out_path=str(tmp_path)), 0)
+        sources.folder(folder_data(tmp_path / "train", held_out_path=str(tmp_path)))
 
 
 def test_folders_that_do_not_do_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"data.path is '.*nowhere', which is no folder"):
-        sources.folder(folder_data(tmp_path / "nowhere"), 0)
+        sources.folder(folder_data(tmp_path / "nowhere"))
     (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(InputError, match="which holds no picture"):
-        sources.folder(folder_data(tmp_path), 0)
+        sources.folder(folder_data(tmp_path))
     write_pictures(tmp_path, 2)
     with pytest.raises(InputError, match=r"data.held_out is 2, but .* holds 2 pictures"):
-        sources.folder(folder_data(tmp_path), 0)
+        sources.folder(folder_data(tmp_path))
 
 
 def test_hidden_and_foreign_files_are_left_out(tmp_path):
@@ -114,47 +163,59 @@ def test_hidden_and_foreign_files_are_left_out(tmp_path):
 def test_unreadable_pictures_are_named_counted_and_passed_over(tmp_path, caplog):
     write_pictures(tmp_path, 3)
     (tmp_path / "picture_001.png").write_bytes(b"no picture")
-    photographs = sources.Photographs(pictures.list_pictures(str(tmp_path), "x"), max_unreadable=1)
-    np.testing.assert_array_equal(np.asarray(photographs[1]), np.asarray(photographs[2]))
-    assert len(list(photographs.readable())) == 2
+    photographs, count = Photographs(Files(pictures.list_pictures(str(tmp_path), "x"))), Count(of=3, allowed=1)
+    np.testing.assert_array_equal(np.asarray(photographs[1].picture), np.asarray(photographs[2].picture))
+    assert photographs[2].skipped == ()
+    assert [Path(one.name).name for one in photographs[1].skipped] == ["picture_001.png"]
+    count.note(photographs[1].skipped)
+    assert len(list(photographs.readable(count))) == 2
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 1
     assert "picture_001.png" in messages[0]
     assert "1 of 3" in messages[0]
     whole = (tmp_path / "picture_000.png").read_bytes()
     (tmp_path / "picture_000.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"2 unreadable pictures, the last .*run.max_unreadable allows 1"):
-        list(photographs.readable())
+    with pytest.raises(InputError, match=r"2 unreadable pictures, the last .*picture_000.*run.max_unreadable allows 1"):
+        list(photographs.readable(count))
 
 
 def test_a_folder_without_a_readable_picture_ends_the_run(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
-    photographs = sources.Photographs([tmp_path / "a.png"], max_unreadable=5)
-    for read in (lambda: photographs[0], lambda: list(photographs.readable())):
-        with pytest.raises(InputError, match=r"none of the 1 picture files beside .* is readable"):
-            read()
+    photographs = Photographs(Files([tmp_path / "a.png"]))
+    with pytest.raises(InputError, match=r"none of the 1 pictures is readable, the first .*a.png: Unidentified"):
+        photographs[0]
+    with pytest.raises(InputError, match=r"none of the 1 pictures is readable"):
+        list(photographs.readable(Count(of=1, allowed=5)))
 
 
 def test_embedded_photographs_never_overlap():
-    training, held_out = sources.embedded(settings.Data(), 0)
-    assert not set(training.files) & set(held_out.files)
-    assert len(list(training.readable())) == len(training)
-    assert len(list(held_out.readable())) == 4
+    training, held_out = sources.embedded(settings.Data())
+    assert not set(names(training)) & set(names(held_out))
+    none = Count(of=19, allowed=0)
+    assert len(list(Photographs(training).readable(none))) == len(training)
+    assert len(list(Photographs(held_out).readable(none))) == 4
     scenes = [
-        {path.stem.removesuffix("_left").removesuffix("_right") for path in p.files} for p in (training, held_out)
+        {Path(name).stem.removesuffix("_left").removesuffix("_right") for name in names(part)}
+        for part in (training, held_out)
     ]
     assert not scenes[0] & scenes[1]  # the stereo pair is one scene
 
 
-def take(photographs, data, start: int, count: int, seed: int = 0) -> list[np.ndarray]:
-    batches = pipeline.training_batches(photographs, data, (8, 12), seed, start)
-    return [next(batches) for _ in range(count)]
+def take(found: Pictures, data, start: int, count: int, seed: int = 0, part=(0, 1), group=1) -> list[np.ndarray]:
+    photographs = pipeline.decoder(found, data, (8, 12))
+    batches = pipeline.training_batches(photographs, data, (8, 12), seed=seed, start=start, group=group, part=part)
+    iterator = iter(batches)
+    try:
+        taken = [next(iterator).pixels for _ in range(count)]
+    finally:
+        iterator.close()
+    return [batch for step in taken for batch in step]
 
 
 def test_batches_depend_on_seed_and_number_alone(tmp_path):
     write_pictures(tmp_path, 7)
     data = folder_data(tmp_path, scale=(0.3, 1.0), color=0.3)
-    photographs, _ = sources.folder(data, 0)
+    photographs, _ = sources.folder(data)
     reference = take(photographs, data, 0, 6)
     assert reference[0].shape == (3, 8, 12, 3)
     assert reference[0].dtype == np.uint8
@@ -166,11 +227,61 @@ def test_batches_depend_on_seed_and_number_alone(tmp_path):
     assert not np.array_equal(reference[0], reference[1])
 
 
+@pytest.mark.parametrize(("processes", "workers"), [(2, 0), (4, 0), pytest.param(4, 2, marks=pytest.mark.slow)])
+def test_any_number_of_hosts_and_workers_sees_the_same_batches(tmp_path, processes, workers):
+    write_pictures(tmp_path, 7)
+    data = folder_data(tmp_path, scale=(0.3, 1.0), color=0.3, batch=8)
+    found, _ = sources.folder(data)
+    reference = take(found, data, 3, 4)
+    data.workers = workers
+    parts = [take(found, data, 3, 2, part=(process, processes), group=2) for process in range(processes)]
+    for number, batch in enumerate(reference):
+        np.testing.assert_array_equal(np.concatenate([part[number] for part in parts]), batch)
+
+
+def test_skipped_pictures_travel_with_their_batch(tmp_path):
+    write_pictures(tmp_path, 4)
+    (tmp_path / "picture_001.png").write_bytes(b"no picture")
+    data = folder_data(tmp_path, held_out=1, batch=3)
+    found, _ = sources.folder(data)
+    batches = pipeline.training_batches(Photographs(found), data, (8, 12), seed=0, start=0, group=2)
+    cut = next(iter(batches))
+    assert cut.pixels.shape == (2, 3, 8, 12, 3)
+    assert {Path(one.name).name for one in cut.skipped} == {"picture_001.png"}  # an epoch shows it once
+    assert isinstance(cut.skipped[0], Unreadable)
+
+
+def test_crops_by_name():
+    picture = Image.fromarray(gradient(7, 30))
+    cut = crops.CROPS["center_or_pad"].cut(picture, (12, 9), 0.5, (0.0, 0.0))
+    expected = np.zeros((12, 9, 3), np.uint8)
+    expected[2:9] = gradient(7, 30)[:, 10:19]  # TensorFlow 2.21's tf.image.resize_with_crop_or_pad gives these places
+    np.testing.assert_array_equal(np.asarray(cut), expected)
+    assert not crops.CROPS["center_or_pad"].resizes
+    centered = crops.CROPS["center"].cut(Image.fromarray(gradient(40, 60)), (20, 20), 0.5, (0.0, 0.0))
+    whole = pictures.crop_and_resize(Image.fromarray(gradient(40, 60)), (20, 20), 1.0, (0.5, 0.5))
+    np.testing.assert_array_equal(np.asarray(centered), np.asarray(whole))
+    with pytest.raises(InputError, match=r"data.crop is 'x'; it takes one of 'random', 'center', 'center_or_pad'"):
+        pipeline.decoder(Files([]), settings.Data(crop="x"), (8, 8))
+
+
+def test_large_jpegs_are_decoded_no_larger_than_they_are_needed(tmp_path):
+    Image.fromarray(gradient(160, 240)).save(tmp_path / "a.jpg")
+    found, canvas = Files([tmp_path / "a.jpg"]), (16, 24)
+    for data, size in (
+        (settings.Data(), (60, 40)),  # an eighth, 30 x 20, would be shorter than the canvas' longer side
+        (settings.Data(scale=(0.25, 1.0)), (240, 160)),
+        (settings.Data(crop="center_or_pad"), (240, 160)),
+    ):
+        photographs = pipeline.decoder(found, data, canvas)
+        assert photographs[0].picture.size == size
+
+
 def test_an_epoch_shows_every_picture_once(tmp_path):
     for number in range(6):
         Image.new("RGB", (12, 8), (number * 40, 0, 0)).save(tmp_path / f"{number}.png")
     data = folder_data(tmp_path, held_out=1)
-    photographs, _ = sources.folder(data, 0)
+    photographs, _ = sources.folder(data)
     data.batch = 5
     for batch in take(photographs, data, 0, 3):
         assert sorted(batch[:, 0, 0, 0].tolist()) == [0, 40, 80, 120, 160]
@@ -183,17 +294,18 @@ def test_flips_are_as_frequent_as_asked(tmp_path):
     Image.fromarray(half).save(tmp_path / "1.png")
     for flip, allowed in ((0.0, {0}), (1.0, {255}), (0.5, {0, 255})):
         data = folder_data(tmp_path, held_out=1, flip=flip, batch=32)
-        photographs, _ = sources.folder(data, 0)
+        photographs, _ = sources.folder(data)
         assert set(take(photographs, data, 0, 1)[0][:, 0, 0, 0].tolist()) == allowed
 
 
 def test_held_out_crops_are_fixed_and_spread(tmp_path):
     write_pictures(tmp_path, 3)
     data = folder_data(tmp_path, held_out_scales=(1.0, 0.5), held_out_crops=2)
-    _, photographs = sources.folder(data, 0)
+    _, photographs = sources.folder(data)
     window = settings.Geometry(known=(8, 12), canvas=(16, 24), margins="random")
-    held_out = pipeline.held_out_crops(photographs, data, window)
-    again = pipeline.held_out_crops(photographs, data, window)
+    count = Count(of=2, allowed=0)
+    held_out = pipeline.held_out_crops(Photographs(photographs), data, window, count)
+    again = pipeline.held_out_crops(Photographs(photographs), data, window, count)
     assert held_out.images.shape == (2 * 2 * 2, 16, 24, 3)
     np.testing.assert_array_equal(held_out.images, again.images)
     np.testing.assert_array_equal(held_out.masks, again.masks)

@@ -13,6 +13,7 @@ import pytest
 from srn_jax import SRN, SRNHR, Generator, InputError, load_generator
 from srn_jax.config import Run
 from srn_jax.generator import architecture, from_architecture
+from srn_jax.seal import seal
 from srn_jax.train.checkpoint import Checkpoints, shapes_of
 from srn_jax.train.state import TrainState
 
@@ -246,6 +247,7 @@ def describe(folder: Path, **changes: object) -> None:
         if value is None:
             del part[name]
     file.write_text(json.dumps(description))
+    seal(folder)
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,84 @@
 """From a source to batches: endless, shuffled and augmented for training; fixed for evaluation."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import grain
 import jax
 import numpy as np
+from absl import flags
 from jaxtyping import Float, UInt8
 
 from srn_jax import geometry
 from srn_jax.config import Data, Geometry
 from srn_jax.data.augment import jitter_color
-from srn_jax.data.sources import Photographs
-from srn_jax.pictures import crop_and_resize
+from srn_jax.data.crops import CROPS
+from srn_jax.data.photographs import Count, Found, Photographs, Pictures, Unreadable
+from srn_jax.tables import pick
+
+
+class Cut(NamedTuple):
+    """Pixels, and the pictures that were passed over on the way to them."""
+
+    pixels: UInt8[np.ndarray, "*b h w 3"]
+    skipped: tuple[Unreadable, ...]
+
+
+def decoder(pictures: Pictures, data: Data, canvas: geometry.Size) -> Photographs:
+    """Returns the photographs behind `pictures`, decoded no larger than `data` needs them."""
+    crop, smallest = pick(CROPS, data.crop, "data.crop"), min(data.scale[0], *data.held_out_scales)
+    at_least = (math.ceil(canvas[0] / smallest), math.ceil(canvas[1] / smallest))
+    return Photographs(pictures, at_least if crop.resizes else None)
 
 
 def training_batches(
-    photographs: Photographs, data: Data, canvas: geometry.Size, seed: int, start: int
-) -> Iterator[UInt8[np.ndarray, "b h w 3"]]:
-    """Returns batches of RGB crops from number `start` on; the n-th batch of a seed is always the same.
+    photographs: Photographs,
+    data: Data,
+    canvas: geometry.Size,
+    *,
+    seed: int,
+    start: int,
+    group: int,
+    part: tuple[int, int] = (0, 1),
+) -> grain.IterDataset:
+    """Returns groups of batches as `Cut`s [group, b, h, w, 3]; the n-th batch of a seed is always the same.
 
-    Nothing needs to be saved to resume: a batch is a function of the seed and its number.
+    Nothing needs to be saved to resume, and nothing is read again: a batch is a function of the seed and its number,
+    whatever the number of threads, worker processes and hosts.
+
+    Args:
+      start: number of the first batch.
+      group: how many batches are stacked, those of one step.
+      part: (p, n): the p-th of n equal parts of every batch, for the p-th of n processes.
     """
-
-    def cut(picture, rng: np.random.Generator) -> np.ndarray:
-        place = (rng.uniform(), rng.uniform())
-        crop = crop_and_resize(picture, canvas, rng.uniform(*data.scale), place)
-        crop = jitter_color(crop, data.color, rng)
-        array = np.asarray(crop)
-        return array[:, ::-1] if rng.uniform() < data.flip else array
-
-    endless = grain.MapDataset.source(photographs).seed(seed).shuffle().repeat(None).random_map(cut)
-    batches = endless.batch(data.batch)[start:]
+    process, processes = part
+    size = data.batch // processes
+    # What is drawn for a picture hangs on its place in the endless order, so all of it comes before the parting.
+    endless = grain.MapDataset.source(photographs).seed(seed).shuffle().repeat(None)
+    cuts = endless.random_map(partial(_cut, data=data, canvas=canvas))
+    parts = cuts.batch(size, batch_fn=_stack)[start * processes + process :: processes]
+    steps = parts.batch(group, batch_fn=_stack)
     options = grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=data.prefetch)
-    return iter(batches.to_iter_dataset(options))
+    read = steps.to_iter_dataset(options)
+    if not data.workers:
+        return read
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()  # grain's workers ask flags that only absl programs have parsed
+    return read.mp_prefetch(grain.MultiprocessingOptions(num_workers=data.workers))
+
+
+def _cut(found: Found, rng: np.random.Generator, *, data: Data, canvas: geometry.Size) -> Cut:
+    place = (rng.uniform(), rng.uniform())
+    crop = CROPS[data.crop].cut(found.picture, canvas, rng.uniform(*data.scale), place)
+    pixels = np.asarray(jitter_color(crop, data.color, rng))
+    return Cut(pixels[:, ::-1] if rng.uniform() < data.flip else pixels, found.skipped)
+
+
+def _stack(cuts: Sequence[Cut]) -> Cut:
+    return Cut(np.stack([cut.pixels for cut in cuts]), tuple(name for cut in cuts for name in cut.skipped))
 
 
 @dataclass(frozen=True)
@@ -49,18 +94,18 @@ class HeldOut:
         return HeldOut(self.images[chosen], self.masks[chosen])
 
 
-def held_out_crops(photographs: Photographs, data: Data, window: Geometry) -> HeldOut:
+def held_out_crops(photographs: Photographs, data: Data, window: Geometry, count: Count) -> HeldOut:
     """Returns `data.held_out_crops` crops of each held-out photograph at each of `data.held_out_scales`.
 
     Places are spread evenly; where margins are random, each crop's are drawn from its number alone.
     """
-    crops = []
-    for picture in photographs.readable():
+    cut, crops = pick(CROPS, data.crop, "data.crop").cut, []
+    for picture in photographs.readable(count):
         for scale in data.held_out_scales:
             for number in range(data.held_out_crops):
                 down = (number + 0.5) / data.held_out_crops
                 across = (0.5 + number * 0.618034) % 1.0  # the golden ratio leaves no column out
-                crops.append(np.asarray(crop_and_resize(picture, window.canvas, scale, (down, across))))
+                crops.append(np.asarray(cut(picture, window.canvas, scale, (down, across))))
     keys = jax.random.split(jax.random.key(0), len(crops))
     offset = geometry.draw_offsets(window.margins, keys, window.canvas, window.known)
     masks = geometry.unknown_mask(offset, window.canvas, window.known)

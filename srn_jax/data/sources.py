@@ -1,94 +1,15 @@
 """Where photographs come from: one table, each entry a training and a held-out collection that never overlap."""
 
-import hashlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
-from absl import logging
-from PIL import Image
-
 from srn_jax.config import Data
+from srn_jax.data.photographs import Files, Split
 from srn_jax.errors import InputError
-from srn_jax.pictures import decode, list_pictures
-
-
-@dataclass
-class Photographs:
-    """Picture files, decoded when they are asked for.
-
-    A file that does not decode is named, counted and passed over: the next readable one stands in, so that an index
-    always means the same picture, whichever thread asks first.
-
-    Attributes:
-      files: the pictures, in a fixed order.
-      max_unreadable: how many may fail before `InputError` is raised.
-      keep: whether decoded pictures stay in memory, for collections of a few.
-    """
-
-    files: Sequence[Path]
-    max_unreadable: int = 0
-    keep: bool = False
-    unreadable: set[Path] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _kept: dict[Path, Image.Image] = field(default_factory=dict, repr=False)
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> Image.Image:
-        for step in range(len(self.files)):
-            picture = self.read(self.files[(index + step) % len(self.files)])
-            if picture is not None:
-                return picture
-        raise InputError(f"none of the {len(self.files)} picture files beside {self.files[0]} is readable")
-
-    def fingerprint(self) -> str:
-        """Returns what tells two collections apart: how many pictures they hold, and a digest of their names."""
-        names = "\n".join(path.name for path in self.files)
-        return f"{len(self.files)} pictures, {hashlib.sha256(names.encode()).hexdigest()[:16]}"
-
-    def readable(self) -> Iterator[Image.Image]:
-        """Yields every picture that decodes, in order, one in memory at a time."""
-        found = False
-        for path in self.files:
-            if (picture := self.read(path)) is not None:
-                found = True
-                yield picture
-        if not found:
-            raise InputError(f"none of the {len(self.files)} picture files beside {self.files[0]} is readable")
-
-    def read(self, path: Path) -> Image.Image | None:
-        """Returns the picture, or None, with a warning the first time, if it does not decode."""
-        if path in self.unreadable:
-            return None
-        if path in self._kept:
-            return self._kept[path]
-        try:
-            picture = decode(path)
-        except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
-            self._note_unreadable(path, error)
-            return None
-        if self.keep:
-            self._kept[path] = picture
-        return picture
-
-    def _note_unreadable(self, path: Path, error: Exception) -> None:
-        with self._lock:
-            if path in self.unreadable:
-                return
-            self.unreadable.add(path)
-            count = len(self.unreadable)
-        logging.warning("skipped unreadable picture %s (%s); %d of %d so far", path, error, count, len(self.files))
-        if count > self.max_unreadable:
-            raise InputError(
-                f"{count} unreadable pictures, the last {path}; run.max_unreadable allows {self.max_unreadable}"
-            )
-
-
-Split = tuple[Photographs, Photographs]  # for training, held out
+from srn_jax.files import expand
+from srn_jax.pictures import list_pictures
 
 # The photographs that the scikit-image package carries, by scene: the two views of the stereo pair stay together.
 # Held out are two in colour and two in grey, none of which resembles a training picture.
@@ -112,27 +33,63 @@ _EMBEDDED_TRAINING = (
 )
 
 
-def embedded(data: Data, max_unreadable: int) -> Split:
+def embedded(data: Data) -> Split:
     """Returns the photographs in the scikit-image package, split by scene."""
-    del data, max_unreadable
+    del data
     folder = Path(str(resources.files("skimage") / "data"))
     missing = [name for name in (*_EMBEDDED_TRAINING, *_EMBEDDED_HELD_OUT) if not (folder / name).is_file()]
     if missing:
         raise InputError(f"the installed scikit-image lacks {', '.join(missing)}; requirements.txt names one that fits")
     training, held_out = (
-        Photographs([folder / name for name in names], keep=True) for names in (_EMBEDDED_TRAINING, _EMBEDDED_HELD_OUT)
+        Files([folder / name for name in names], keep=True) for names in (_EMBEDDED_TRAINING, _EMBEDDED_HELD_OUT)
     )
     return training, held_out
 
 
-def folder(data: Data, max_unreadable: int) -> Split:
+def folder(data: Data) -> Split:
     """Returns the pictures below `data.path`, the last `data.held_out` by name held out, or those of another folder.
 
-    Neighbours by name often show one scene, so a block is held out, not every n-th.
+    Neighbors by name often show one scene, so a block is held out, not every n-th.
     """
-    files = list_pictures(data.path, "data.path")
+    return split_files(data, list_pictures)
+
+
+def listed(data: Data) -> Split:
+    """Returns the pictures that the text file `data.path` lists, one path a line, as the release reads them.
+
+    The last `data.held_out` lines are held out, or those of another list. A path that is not absolute counts from the
+    list's own folder, or, if nothing is there, from the working folder, as in the release.
+    """
+    return split_files(data, _read_list)
+
+
+def _read_list(path: str, setting: str) -> list[Path]:
+    """Returns the paths in a list; a few of them, spread over it, must exist, the others show when they are read."""
+    file = expand(path, setting)
+    if not file.is_file():
+        raise InputError(f"{setting} is {path!r}, which is no file; it takes a text file with a picture's path a line")
+    try:
+        lines = [line for line in file.read_text().splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{setting} is {path!r}, which is no text file of UTF-8") from error
+    if not lines:
+        raise InputError(f"{setting} is {path!r}, which lists no picture")
+    here = file.parent if (file.parent / lines[0]).exists() else Path()
+    found = [Path(os.path.abspath(here / Path(line).expanduser())) for line in lines]
+    if not any(picture.is_file() for picture in found[:: max(1, len(found) // 100)]):
+        raise InputError(f"{setting} is {path!r}, none of whose pictures is there; the first would be {found[0]}")
+    return found
+
+
+def split_files(data: Data, read: Callable[[str, str], list[Path]]) -> Split:
+    """Returns the files that `read` finds for a path and the setting's name: for training, and held out.
+
+    Raises:
+      InputError: there is nothing to train on or to hold out, or a file is in both parts.
+    """
+    files = read(data.path, "data.path")
     if data.held_out_path:
-        held_out = list_pictures(data.held_out_path, "data.held_out_path")
+        held_out = read(data.held_out_path, "data.held_out_path")
         overlap = {path.resolve() for path in files} & {path.resolve() for path in held_out}
         if overlap:
             raise InputError(
@@ -145,7 +102,11 @@ def folder(data: Data, max_unreadable: int) -> Split:
                 "it takes at least 1 and must leave some to train on"
             )
         files, held_out = files[: -data.held_out], files[-data.held_out :]
-    return Photographs(files, max_unreadable), Photographs(held_out, max_unreadable)
+    return Files(files), Files(held_out)
 
 
-SOURCES: dict[str, Callable[[Data, int], Split]] = {"embedded": embedded, "folder": folder}
+SOURCES: dict[str, Callable[[Data], Split]] = {
+    "embedded": embedded,
+    "folder": folder,
+    "list": listed,
+}

@@ -44,7 +44,7 @@ class ContextCritic(nn.Module):
         for layer, features in enumerate((1, 2, 4), start=1):
             x = leaky_relu(conv(features * self.width, 5, stride=2, name=f"conv{layer}")(x))
         scores = conv(1, name="conv4")(x).astype(jnp.float32)
-        region = ops.max_pool_x8(mask)
+        region = ops.max_pool_x8(mask.astype(jnp.float32))
         area = jnp.maximum(region.sum((1, 2, 3)), 1.0)  # an empty mask scores 0
         return (scores * region).sum((1, 2, 3)) / area
 

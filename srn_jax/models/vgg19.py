@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from srn_jax.errors import InputError
@@ -34,10 +35,12 @@ class VGG19(nn.Module):
     Attributes:
       layers: names in `LAYERS`, such as "conv3_2"; nothing beyond the last of them is computed.
       widths: channels of the five blocks.
+      dtype: what convolutions compute in, once the mean is subtracted.
     """
 
     layers: tuple[str, ...]
     widths: tuple[int, ...] = WIDTHS
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w 3"]) -> dict[str, Array]:
@@ -48,7 +51,12 @@ class VGG19(nn.Module):
             if index == "1" and block > 1:
                 x = nn.avg_pool(x, (2, 2), strides=(2, 2))
             x = nn.Conv(
-                self.widths[block - 1], (3, 3), padding="SAME", kernel_init=nn.initializers.he_normal(), name=layer
+                self.widths[block - 1],
+                (3, 3),
+                padding="SAME",
+                dtype=self.dtype,
+                kernel_init=nn.initializers.he_normal(),
+                name=layer,
             )(x)
             x = jax.nn.relu(x)
             if layer in self.layers:

@@ -1,128 +1,203 @@
-"""Checkpoints of a run: everything that it needs to go on, and beside it the generator that users load."""
+"""Checkpoints of a run: everything that it needs to go on, and beside it the generator that users load.
 
+One is written beside its place, sealed, and then renamed: what bears a step's number is whole, whenever the run was
+killed, and what has been damaged since is recognized.
+"""
+
+import json
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 from absl import logging
-from orbax.checkpoint import checkpoint_managers as policies
 
 from srn_jax.config import Run
 from srn_jax.errors import InputError
 from srn_jax.generator import ARCHITECTURE, PARAMETERS, Generator, architecture, root_cause
-from srn_jax.store import check_arrays
+from srn_jax.seal import check_seal, seal
+from srn_jax.train import hosts
 from srn_jax.train.state import TrainState
 
 STATE = "state"  # beside a generator's items: everything else that training goes on from
+SCORES = "scores"  # what the generator reached on held-out crops, if it was evaluated
 METRIC = "psnr_unknown"  # by which a checkpoint is the best
 
 
 class Checkpoints:
-    """The checkpoints in `workdir/checkpoints`, one folder a step, saved in the background.
+    """The checkpoints in `workdir/checkpoints`, one folder a step, saved in the background; all hosts call alike.
 
     Kept are the newest `run.keep_newest`, from which a run goes on, and the `run.keep_best` of highest held-out PSNR.
     """
 
     def __init__(self, workdir: Path, run: Run):
-        keep = [
-            policies.LatestN(run.keep_newest),
-            policies.BestN(
-                get_metric_fn=lambda metrics: metrics[METRIC], n=run.keep_best, keep_checkpoints_without_metrics=False
-            ),
-        ]
-        self._manager = ocp.CheckpointManager(
-            (workdir / "checkpoints").absolute(),
-            options=ocp.CheckpointManagerOptions(preservation_policy=policies.AnyPreservationPolicy(keep)),
-        )
+        self._folder = (workdir / "checkpoints").absolute()
+        self._run = run
+        self._checkpointer = ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
+        self._thread = ThreadPoolExecutor(1)
+        self._saving: Future[None] | None = None
+        if hosts.is_first():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for leftover in self._folder.glob(".*"):  # of a run that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps whose checkpoints are there, the newest first."""
+        return sorted((int(child.name) for child in self._folder.glob("*") if child.name.isdecimal()), reverse=True)
 
     @property
     def newest(self) -> Path | None:
-        """The newest checkpoint's folder; finished, once `wait` has returned."""
-        steps = self._manager.all_steps()
-        return Path(self._manager.directory) / str(max(steps)) if steps else None
+        """The newest finished checkpoint's folder."""
+        return self._folder / str(self.steps[0]) if self.steps else None
 
-    def save(self, state: TrainState, generator: Generator, metrics: dict[str, float] | None) -> None:
+    def save(self, state: TrainState, generator: Generator, scores: dict[str, float] | None) -> None:
         """Saves `state` under its own step, in the background; waits for a save that is still under way.
 
         `generator` describes the architecture; its parameters are the state's average.
+
+        Raises:
+          InputError: this or the save before could not be written, with the reason and the last good checkpoint.
         """
+        self.wait()
         step = int(state.step)
-        if step in self._manager.all_steps():
+        if hosts.any_host("there" if step in self.steps else None):
             return
         rest = {name: value for name, value in vars(state).items() if name != "average"}
-        self._manager.save(
-            step, args=_items(rest, generator.replace(params=state.average)), metrics=metrics, force=True
-        )
+        items = _items(rest, generator.replace(params=state.average), scores)
+        try:
+            self._checkpointer.save(self._beside(step), args=items)
+        except Exception as error:  # orbax and tensorstore raise whatever the disk provokes
+            raise self._not_saved(step, error) from error
+        self._saving = self._thread.submit(self._finish, step)
+
+    def _finish(self, step: int) -> None:
+        """Waits until the files are written, and gives them their name."""
+        self._checkpointer.wait_until_finished()
+        if hosts.is_first():
+            seal(self._beside(step))
+            self._beside(step).rename(self._folder / str(step))
+            self._prune()
+
+    def _beside(self, step: int) -> Path:
+        return self._folder / f".{step}.part"
+
+    def _prune(self) -> None:
+        scores = {step: score for step in self.steps if (score := self._score(step)) is not None}
+        best = sorted(scores, key=lambda step: scores[step], reverse=True)[: self._run.keep_best]
+        for step in set(self.steps) - {*self.steps[: self._run.keep_newest], *best}:
+            old = self._folder / f".{step}.old"
+            (self._folder / str(step)).rename(old)  # so that a kill never leaves half of it under its name
+            shutil.rmtree(old, ignore_errors=True)
+
+    def _score(self, step: int) -> float | None:
+        files = (self._folder / str(step) / SCORES).glob("*")
+        try:
+            return next((float(json.loads(file.read_text())[METRIC]) for file in files if file.is_file()), None)
+        except (OSError, ValueError, KeyError, TypeError):  # damaged: of no merit, and seen to when it is restored
+            return None
 
     def restore(self, shapes: TrainState) -> TrainState | None:
         """Returns the newest checkpoint's state, or None where there is none.
 
-        A damaged checkpoint is named in a warning, and the one before it is used.
+        A damaged checkpoint is named in a warning and set aside, and the one before it is used.
 
         Args:
-          shapes: a state of `jax.ShapeDtypeStruct`s with shardings.
+          shapes: a state of `jax.ShapeDtypeStruct`s with shardings, on whatever devices there are now.
 
         Raises:
           InputError: there are checkpoints, and none can be read.
         """
-        steps = sorted(self._manager.all_steps(), reverse=True)
-        problems = []
+        steps, problems = self.steps, []
+        hosts.same_everywhere(str(steps), "list of checkpoints (the workdir must be on storage that all hosts share)")
         for step in steps:
-            rest = {name: value for name, value in vars(shapes).items() if name != "average"}
-            items: dict[str, Any] = {
-                STATE: ocp.args.StandardRestore(rest),
-                PARAMETERS: ocp.args.StandardRestore(shapes.average),
-            }
-            try:
-                for item in items:
-                    check_arrays(Path(self._manager.directory) / str(step) / item)
-                restored = self._manager.restore(step, args=ocp.args.Composite(**items))
-            except Exception as error:  # orbax and tensorstore raise whatever the damaged file provokes
-                problems.append(f"{Path(self._manager.directory) / str(step)}: {root_cause(error)}")
+            folder = self._folder / str(step)
+            restored, problem = self._read(folder, shapes)
+            if problem := hosts.any_host(problem):
+                problems.append(f"{folder}: {problem}")
                 logging.warning("checkpoint cannot be read, trying the one before: %s", problems[-1])
                 continue
             self._set_aside(steps[: len(problems)])
-            return shapes.replace(average=restored[PARAMETERS], **restored[STATE])
+            return restored
         if problems:
             raise InputError(f"none of {len(problems)} checkpoints can be read, the newest {problems[0]}")
         return None
 
+    def _read(self, folder: Path, shapes: TrainState) -> tuple[TrainState | None, str | None]:
+        """Returns the state in `folder`, or why it cannot be had."""
+        rest = {name: value for name, value in vars(shapes).items() if name != "average"}
+        items: dict[str, Any] = {
+            STATE: ocp.args.StandardRestore(rest),
+            PARAMETERS: ocp.args.StandardRestore(shapes.average),
+        }
+        damage = None
+        try:
+            check_seal(folder)
+        except InputError as error:
+            damage = str(error)
+        if damage := hosts.any_host(damage):
+            return None, damage
+        try:
+            restored = self._checkpointer.restore(folder, args=ocp.args.Composite(**items))
+        except Exception as error:  # sealed, but not what this run would have saved
+            return None, root_cause(error)
+        return shapes.replace(average=restored[PARAMETERS], **restored[STATE]), None
+
     def _set_aside(self, steps: list[int]) -> None:
         """Renames damaged checkpoints to STEP.damaged: their steps will be saved again, and nothing is lost."""
-        for step in steps:
-            folder = Path(self._manager.directory) / str(step)
+        for step in steps if hosts.is_first() else ():
+            folder = self._folder / str(step)
             shutil.rmtree(folder.with_suffix(".damaged"), ignore_errors=True)
             folder.rename(folder.with_suffix(".damaged"))
-        self._manager.reload()
+        hosts.any_host(None)  # none goes on before that is done
 
     def wait(self) -> None:
-        """Waits for a save under way."""
-        self._manager.wait_until_finished()
+        """Waits for a save under way; raises InputError where it failed."""
+        saving, self._saving = self._saving, None
+        if saving is None:
+            return
+        try:
+            saving.result()
+        except Exception as error:
+            raise self._not_saved(None, error) from error
+
+    def _not_saved(self, step: int | None, error: Exception) -> InputError:
+        for leftover in self._folder.glob(".*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        what = "the checkpoint" if step is None else f"the checkpoint of step {step}"
+        where = f"the last good one is {self.newest}" if self.newest else "there was none before"
+        return InputError(f"{what} could not be saved: {root_cause(error)}; {where}")
 
     def close(self) -> None:
         """Waits for a save under way, and ends the saving."""
-        self.wait()
-        self._manager.close()
+        try:
+            self.wait()
+        finally:
+            self._thread.shutdown()
+            self._checkpointer.close()
 
 
 def write_checkpoint(folder: Path, generator: Generator, rest: dict[str, Any] | None) -> None:
     """Writes one checkpoint, a generator and, if given, the rest of a state, to `folder`, which must not exist."""
     checkpointer = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
     try:
-        checkpointer.save(folder.absolute(), args=_items(rest, generator))
+        checkpointer.save(folder.absolute(), args=_items(rest, generator, None))
     finally:
         checkpointer.close()
+    seal(folder)
 
 
-def _items(rest: dict[str, Any] | None, generator: Generator) -> ocp.args.Composite:
+def _items(rest: dict[str, Any] | None, generator: Generator, scores: dict[str, float] | None) -> ocp.args.Composite:
     items: dict[str, Any] = {
         PARAMETERS: ocp.args.StandardSave(generator.params),
         ARCHITECTURE: ocp.args.JsonSave(architecture(generator)),
     }
     if rest is not None:
         items[STATE] = ocp.args.StandardSave(rest)
+    if scores is not None:
+        items[SCORES] = ocp.args.JsonSave(scores)
     return ocp.args.Composite(**items)
 
 

@@ -1,12 +1,17 @@
 """What a run writes while it trains: scalars and picture strips, to TensorBoard, JSON lines and PNG files."""
 
+import contextlib
 import json
 import math
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import tensorboardX
 from jaxtyping import UInt8
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
 
 from srn_jax import files
 from srn_jax.pictures import write_png
@@ -25,7 +30,11 @@ class Log:
         self._images = workdir / "images"
         self._images.mkdir(parents=True, exist_ok=True)
         _drop_lines_after(self._lines, start)
-        self._board = tensorboardX.SummaryWriter(str(workdir / "tensorboard"), purge_step=start + 1)
+        board = workdir / "tensorboard"
+        board.mkdir(exist_ok=True)
+        # Not the SummaryWriter: its thread dies of a full disk, and the run would then wait for it forever.
+        self._board = EventsWriter(str(board / "events"))
+        self._write(start + 1, session_log=SessionLog(status=SessionLog.START))  # TensorBoard drops what came after
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Writes one JSON line and as many TensorBoard scalars; what is not finite stands as null in JSON."""
@@ -33,18 +42,25 @@ class Log:
         with self._lines.open("a") as file:
             file.write(json.dumps({"step": step, **finite}) + "\n")
         for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+            self._write(step, summary=summary.scalar(name, value))
+        self._board.flush()
 
     def strips(self, step: int, strips: UInt8[np.ndarray, "n h w 3"]) -> Path:
         """Writes strips (known | extrapolated | truth) one below the other, and returns the PNG's path."""
         path = self._images / f"step_{step:07d}.png"
         write_png(path, np.concatenate(list(strips), axis=0))
-        self._board.add_images("known_extrapolated_truth", strips, step, dataformats="NHWC")
+        for number, strip in enumerate(strips):
+            tag = f"known_extrapolated_truth/{number}"
+            self._write(step, summary=summary.image(tag, strip, dataformats="HWC"))
         return path
 
+    def _write(self, step: int, **content: Any) -> None:
+        self._board.write_event(Event(wall_time=time.time(), step=step, **content))
+
     def close(self) -> None:
-        """Flushes what TensorBoard has not been given yet."""
-        self._board.close()
+        """Writes out what TensorBoard has not been given yet; a full disk has been reported before."""
+        with contextlib.suppress(OSError):
+            self._board.close()
 
 
 def _drop_lines_after(path: Path, step: int) -> None:

@@ -49,20 +49,38 @@ ADAM: dict[str, Callable[[Adam], optax.GradientTransformationExtraArgs]] = {
 
 
 def build(adam: Adam) -> optax.GradientTransformationExtraArgs:
-    """Returns Adam's direction, without the learning rate: that is a function of the step, not of the optimizer."""
-    return pick(ADAM, adam.form, "adam.form")(adam)
+    """Returns Adam's direction, without the learning rate: that is a function of the step, not of the optimizer.
 
+    Where `adam.clip_norm` is given, a gradient that is longer is scaled down to it first: the generator's by itself,
+    the critics' as one.
+    """
+    form = pick(ADAM, adam.form, "adam.form")(adam)
+    if not adam.clip_norm:
+        return form
+    clip = optax.clip_by_global_norm(adam.clip_norm)
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+        clipped, _ = clip.update(updates, optax.EmptyState())
+        return form.update(clipped, state, params, **extra)
+
+    return optax.GradientTransformationExtraArgs(form.init, update)
+
+
+_LAST = 0.01  # of the rate, where a schedule that falls ends
 
 # Learning rate over a phase's steps: (rate, steps) -> optax schedule.
 SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
     "constant": lambda rate, steps: optax.constant_schedule(rate),
-    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps, alpha=0.01),
+    "linear": lambda rate, steps: optax.linear_schedule(rate, _LAST * rate, steps),
+    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps, alpha=_LAST),
+    "exponential": lambda rate, steps: optax.exponential_decay(rate, steps, _LAST),
+    "steps": lambda rate, steps: optax.piecewise_constant_schedule(rate, {steps // 2: 0.1, steps * 3 // 4: 0.1}),
 }
 
 
-def learning_rate(phase: Phase) -> Callable[[Int[Array, ""]], Float[Array, ""]]:
-    """Returns the rate as a function of the phase's own step, warmed up linearly."""
-    schedule = pick(SCHEDULES, phase.schedule, "schedule")(phase.learning_rate, phase.steps)
+def learning_rate(phase: Phase, name: str) -> Callable[[Int[Array, ""]], Float[Array, ""]]:
+    """Returns the rate as a function of the own step of the phase called `name`, warmed up linearly."""
+    schedule = pick(SCHEDULES, phase.schedule, f"{name}.schedule")(phase.learning_rate, phase.steps)
 
     def rate(step: Int[Array, ""]) -> Float[Array, ""]:
         return jnp.asarray(schedule(step)) * jnp.minimum(1.0, (step + 1) / max(phase.warmup_steps, 1))

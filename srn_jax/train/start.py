@@ -5,12 +5,14 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.generator import find_checkpoint, load_generator
 from srn_jax.models.layers import attributes
-from srn_jax.store import array_shapes, check_arrays, read_arrays
+from srn_jax.seal import check_seal
+from srn_jax.store import array_shapes, read_arrays
 from srn_jax.train.checkpoint import STATE
 from srn_jax.train.state import TrainState
 
@@ -38,10 +40,10 @@ def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainSta
     if not saved.is_dir():
         return state, "the generator alone: critics and Adam start afresh, since the checkpoint has none"
     try:
-        check_arrays(saved)
-        shapes = array_shapes(saved)
-    except Exception as error:  # tensorstore raises whatever the damaged file provokes
+        check_seal(folder, (STATE,))
+    except InputError as error:
         raise InputError(f"{_SETTING}: checkpoint {folder} cannot be read: {error}") from error
+    shapes = array_shapes(saved)
 
     def take(*parts: str) -> str | None:
         """Puts parts of the checkpoint's state into `state`, all or none; returns why they do not fit."""
@@ -73,7 +75,7 @@ def _misfit(wanted: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> str |
 
 def _like(wanted: Any, arrays: Any) -> Any:
     """Returns `arrays` laid out over the devices as `wanted` is."""
-    return jax.tree.map(lambda w, a: jax.device_put(a, w.sharding), wanted, arrays)
+    return jax.tree.map(lambda w, a: jax.make_array_from_process_local_data(w.sharding, np.asarray(a)), wanted, arrays)
 
 
 def _check_same(theirs: nn.Module, ours: nn.Module, path: str) -> None:

@@ -15,7 +15,7 @@ from srn_jax.models import vgg19
 from srn_jax.models.critics import CRITICS
 from srn_jax.models.generators import GENERATORS
 from srn_jax.tables import pick
-from srn_jax.train import optimizer
+from srn_jax.train import optimizer, precision
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ def build_networks(config: settings.Config) -> Networks:
     return Networks(
         generator=build_generator(config),
         critics={name: pick(CRITICS, name, "critic.names")(width=config.critic.width) for name in config.critic.names},
-        vgg=vgg19.VGG19(layers=settings.feature_layers(config.loss)),
+        vgg=vgg19.VGG19(
+            layers=settings.feature_layers(config.loss),
+            dtype=pick(precision.DTYPES, config.compute.dtype, "compute.dtype"),
+        ),
         adam=optimizer.build(config.adam),
     )
 

@@ -6,19 +6,24 @@ Pre-training is no mode: it is the same step with no critic updates and without 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Float, Key
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Int, Key
 
 from srn_jax import geometry
-from srn_jax.config import Config, Loss, Phase, feature_layers
+from srn_jax.config import Compute, Config, Loss, Phase, feature_layers
 from srn_jax.losses import adversarial, mrf, spatial, style
 from srn_jax.models import vgg19
 from srn_jax.models.layers import apply, apply_stages
 from srn_jax.tables import pick
+from srn_jax.train import precision
 from srn_jax.train.optimizer import learning_rate
 from srn_jax.train.state import Networks, TrainState
 
@@ -33,6 +38,16 @@ class Batch(struct.PyTreeNode):
     alpha: Float[Array, " b"]  # where between truth and completed image the penalty looks, in [0, 1]
     key: Key[Array, ""]  # for losses that sample
 
+    def part(self, number: Int[Array, ""], parts: int) -> "Batch":
+        """Returns one of `parts` equal parts of the batch, with what all images share."""
+        size = self.image.shape[0] // parts
+
+        def cut(x: Array) -> Array:
+            return jax.lax.dynamic_slice_in_dim(x, number * size, size)
+
+        shared = self.mask.shape[0] != self.image.shape[0]
+        return self.replace(image=cut(self.image), mask=self.mask if shared else cut(self.mask), alpha=cut(self.alpha))
+
 
 @dataclass(frozen=True)
 class Variants:
@@ -44,17 +59,21 @@ class Variants:
     penalty_mask: Callable[[str, Array, Array], Array]
     combine: Callable[[list[Array]], Array]
     learning_rate: Callable[[Array], Array]
+    dtype: DTypeLike
+    remat: Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def look_up(loss: Loss, phase: Phase) -> Variants:
-    """Returns the variants; raises InputError for a name that its table lacks."""
+def look_up(loss: Loss, phase: Phase, compute: Compute, name: str) -> Variants:
+    """Returns the variants of the phase called `name`; raises InputError for a name that its table lacks."""
     return Variants(
         weights=pick(spatial.SPATIAL_WEIGHTS, loss.spatial, "loss.spatial"),
         id_mrf=pick(mrf.ID_MRF, loss.mrf, "loss.mrf"),
         vgg_input=pick(vgg19.PREPROCESSING, loss.vgg_input, "loss.vgg_input"),
         penalty_mask=pick(adversarial.PENALTY_MASKS, loss.penalty_mask, "loss.penalty_mask"),
         combine=pick(adversarial.COMBINATIONS, loss.combine, "loss.combine"),
-        learning_rate=learning_rate(phase),
+        learning_rate=learning_rate(phase, name),
+        dtype=pick(precision.DTYPES, compute.dtype, "compute.dtype"),
+        remat=pick(precision.REMAT, compute.remat, "compute.remat"),
     )
 
 
@@ -122,17 +141,17 @@ class Step:
 
     def critic_update(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         """Returns the state after one update of all critics; the generator's part is untouched."""
-        prediction, _ = apply(self.networks.generator, state.params, batch.image, batch.mask)
-        completed = geometry.complete(prediction, batch.image, batch.mask)
-        mixed = adversarial.interpolate(batch.image, completed, batch.alpha)
-        weights = self.variants.weights(batch.mask)
 
-        def objective(params):
+        def objective(params, batch):
+            prediction, _ = self._run(apply, self.networks.generator)(state.params, batch.image, batch.mask)
+            completed = geometry.complete(prediction, batch.image, batch.mask)
+            mixed = adversarial.interpolate(batch.image, completed, batch.alpha)
+            weights = self.variants.weights(batch.mask)
             wasserstein, penalty = jnp.zeros(()), jnp.zeros(())
             for name, critic in self.networks.critics.items():
 
                 def score(images, critic=critic, name=name):
-                    return apply(critic, params[name], images, batch.mask)
+                    return self._run(apply, critic)(params[name], images, batch.mask)
 
                 wasserstein += adversarial.critic_loss(score(batch.image), score(completed))
                 mask = self.variants.penalty_mask(name, batch.mask, weights)
@@ -140,7 +159,7 @@ class Step:
             loss = wasserstein + self.loss.lambda_gp * penalty
             return loss, {"critic": loss, "wasserstein": -wasserstein, "penalty": penalty}
 
-        gradient, metrics = self._gradient(objective, state.critics)
+        gradient, metrics = self._gradient(objective, state.critics, batch)
         direction, adam = self.networks.adam.update(
             gradient, state.adam_critics, state.critics, updates_done=state.updates
         )
@@ -154,13 +173,14 @@ class Step:
         `vgg` holds VGG-19's parameters; {} where no term looks at its features.
         """
 
-        def objective(params):
-            prediction, stages = apply_stages(self.networks.generator, params, batch.image, batch.mask)
+        def objective(params, batch):
+            generate = self._run(apply_stages, self.networks.generator)
+            prediction, stages = generate(params, batch.image, batch.mask)
             terms = self.generator_terms(prediction, stages, batch, state.critics, vgg)
             total = sum((weight * term for weight, term in terms.values()), jnp.zeros(()))
             return total, {"total": total} | {name: term for name, (_, term) in terms.items()}
 
-        gradient, metrics = self._gradient(objective, state.params)
+        gradient, metrics = self._gradient(objective, state.params, batch)
         direction, adam = self.networks.adam.update(
             gradient, state.adam_generator, state.params, updates_done=state.updates
         )
@@ -201,7 +221,10 @@ class Step:
             grams = [style.gram_loss(generated[layer], truth[layer]) for layer in loss.style_layers]
             terms["style"] = loss.lambda_style, sum(grams, jnp.zeros(()))
         if loss.lambda_adv and self.networks.critics:
-            scores = [apply(critic, critics[name], completed, mask) for name, critic in self.networks.critics.items()]
+            scores = [
+                self._run(apply, critic)(critics[name], completed, mask)
+                for name, critic in self.networks.critics.items()
+            ]
             terms["adversarial"] = (
                 loss.lambda_adv,
                 self.variants.combine([adversarial.generator_loss(fake) for fake in scores]),
@@ -210,7 +233,10 @@ class Step:
 
     def _features(self, image: Float[Array, "b h w 3"], vgg: dict) -> dict[str, Array]:
         """Returns VGG-19's features by layer, {} where no term looks at them."""
-        return apply(self.networks.vgg, vgg, self.variants.vgg_input(image)) if feature_layers(self.loss) else {}
+        if not feature_layers(self.loss):
+            return {}
+        # VGG-19 has its own casts: in bfloat16, pixels of 0..255 lose their last bit before the mean is subtracted.
+        return self.variants.remat(partial(apply, self.networks.vgg))(vgg, self.variants.vgg_input(image))
 
     def _id_mrf(self, generated: dict, truth: dict, key: Key[Array, ""]) -> Float[Array, ""]:
         total = jnp.zeros(())
@@ -219,13 +245,33 @@ class Step:
             total += self.variants.id_mrf(generated[layer], truth[layer], key=layer_key, axis_name=self.axis_name)
         return total
 
-    def _gradient(self, objective, params) -> tuple[dict, Metrics]:
-        """Returns the gradient and metrics of a mean over the batch, over all devices."""
+    def _run(self, function: Callable[..., Any], network: nn.Module) -> Callable[..., Any]:
+        """Returns `function` (network, params, *arrays) with the network, precision and rematerialization bound."""
+        return self.variants.remat(precision.computed_in(self.variants.dtype, partial(function, network)))
+
+    def _gradient(self, objective, params, batch: Batch) -> tuple[dict, Metrics]:
+        """Returns the gradient and metrics of objective(params, batch), a mean over the batch, over all devices."""
         if self.axis_name is None:
-            return jax.grad(objective, has_aux=True)(params)
+            return self._accumulate(objective, params, batch)
         # Without this, shard_map sums the gradient over devices by itself, and the mean comes out n times too large.
         params = jax.lax.pcast(params, self.axis_name, to="varying")
-        return jax.lax.pmean(jax.grad(objective, has_aux=True)(params), self.axis_name)
+        return jax.lax.pmean(self._accumulate(objective, params, batch), self.axis_name)
+
+    def _accumulate(self, objective, params, batch: Batch) -> tuple[dict, Metrics]:
+        """Returns gradient and metrics, computed part by part where the settings ask for it."""
+        parts, differentiate = self.config.compute.accumulate, jax.grad(objective, has_aux=True)
+        if parts == 1:
+            return differentiate(params, batch)
+
+        def add(total, number):
+            made = differentiate(params, batch.part(number, parts))
+            return jax.tree.map(lambda t, x: t + x / parts, total, made), None
+
+        shapes = jax.eval_shape(lambda: differentiate(params, batch.part(jnp.zeros((), jnp.int32), parts)))
+        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        if self.axis_name is not None:
+            nothing = jax.lax.pcast(nothing, self.axis_name, to="varying")
+        return jax.lax.scan(add, nothing, jnp.arange(parts))[0]
 
     def _descend(self, state: TrainState, params, direction):
         rate = self._learning_rate(state)
@@ -240,10 +286,25 @@ def build_steps(config: Config, networks: Networks, axis_name: str | None = None
     without = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_style=0.0, lambda_adv=0.0)
     with_critics = bool(config.loss.lambda_adv and config.critic.names)
     steps = [
-        Step(config, networks, phase, loss, look_up(loss, phase), first_step, critic_updates, axis_name)
-        for phase, loss, first_step, critic_updates in (
-            (config.reconstruction, without, 0, 0),
-            (config.adversarial, config.loss, config.reconstruction.steps, config.critic.updates * with_critics),
+        Step(
+            config,
+            networks,
+            phase,
+            loss,
+            look_up(loss, phase, config.compute, name),
+            first_step,
+            critic_updates,
+            axis_name,
+        )
+        for name, phase, loss, first_step, critic_updates in (
+            ("reconstruction", config.reconstruction, without, 0, 0),
+            (
+                "adversarial",
+                config.adversarial,
+                config.loss,
+                config.reconstruction.steps,
+                config.critic.updates * with_critics,
+            ),
         )
     ]
     return [step for step in steps if step.phase.steps]

@@ -1,20 +1,33 @@
 """A run's folder remembers the configuration that it was started with, and refuses one that would not continue it."""
 
 import dataclasses
+import errno
+import fcntl
 import json
+import os
+import socket
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from absl import logging
 
 from srn_jax import files
 from srn_jax.config import Config
 from srn_jax.errors import InputError
 
+_RECORD = "config.json"
+
 # What may change between two starts of one run; everything else would make it another experiment.
 _CHANGEABLE = (
+    "parallel",
+    "compute.accumulate",
+    "compute.remat",
     "adversarial.steps",
     "data.path",
     "data.held_out_path",
     "data.threads",
+    "data.workers",
     "data.prefetch",
     "loss.vgg",
     "run.log_every_steps",
@@ -27,16 +40,29 @@ _CHANGEABLE = (
 )
 
 
-def claim(workdir: Path, config: Config, photographs: dict[str, str]) -> None:
+def claim(workdir: Path, config: Config, photographs: dict[str, str]) -> TextIO:
     """Makes `workdir` the folder of `config`'s run on `photographs`, fingerprints by their part in it.
 
+    The file that is returned locks the folder until it is closed, or its process has ended in whatever way.
+
     Raises:
-      InputError: the folder belongs to another run, with the differences; or it cannot be written.
+      InputError: the folder belongs to another run, with the differences; is in use; or cannot be written.
     """
-    record = workdir / "config.json"
-    described = json.loads(json.dumps(dataclasses.asdict(config) | {"photographs": photographs}))
+    described = check(workdir, config, photographs)
     try:
         workdir.mkdir(parents=True, exist_ok=True)
+        lock = _lock(workdir)
+    except OSError as error:
+        raise InputError(f"cannot use the workdir {workdir}: {error.strerror}") from error
+    files.write_text(workdir / _RECORD, json.dumps(described, indent=2) + "\n")
+    return lock
+
+
+def check(workdir: Path, config: Config, photographs: dict[str, str]) -> dict[str, Any]:
+    """Returns what describes the run, as JSON holds it; raises InputError where `workdir` belongs to another."""
+    record = workdir / _RECORD
+    described = json.loads(json.dumps(dataclasses.asdict(config) | {"photographs": photographs}))
+    try:
         before = _flatten(json.loads(record.read_text())) if record.exists() else None
     except OSError as error:
         raise InputError(f"cannot use the workdir {workdir}: {error.strerror}") from error
@@ -59,7 +85,26 @@ def claim(workdir: Path, config: Config, photographs: dict[str, str]) -> None:
                 f"{workdir} belongs to a run with other settings ({'; '.join(differing)}); "
                 "give another --workdir, or the settings as they were"
             )
-    files.write_text(record, json.dumps(described, indent=2) + "\n")
+    return described
+
+
+def _lock(workdir: Path) -> TextIO:
+    """Returns the folder's lock file, locked; raises InputError where another process holds it."""
+    file = (workdir / ".lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):  # a file system that knows no locks
+            logging.warning("%s cannot be locked (%s): see to it that no second run uses it", workdir, error.strerror)
+            return file
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        file.close()
+        raise InputError(f"{workdir} is in use by {holder}; wait for it, stop it, or give another --workdir") from error
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+    file.flush()
+    return file
 
 
 def has_checkpoint(workdir: Path) -> bool:

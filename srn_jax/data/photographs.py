@@ -1,0 +1,167 @@
+"""Collections of encoded pictures, and their decoding: a picture that does not decode is passed over, and named."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
+
+from absl import logging
+from PIL import Image
+
+from srn_jax.errors import InputError
+from srn_jax.geometry import Size
+from srn_jax.pictures import decode
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """Encoded pictures in a fixed order, which are read one by one.
+
+    Attributes:
+      keep: whether decoded pictures stay in memory, for collections of a few.
+    """
+
+    keep: bool
+
+    def __len__(self) -> int: ...
+
+    def name(self, index: int) -> str:
+        """Returns what a message calls the picture."""
+        ...
+
+    def encoded(self, index: int) -> Path | BinaryIO:
+        """Returns what Pillow opens."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Returns what tells two collections apart."""
+        ...
+
+
+Split = tuple[Pictures, Pictures]  # for training, held out
+
+
+@dataclass
+class Files:
+    """Picture files."""
+
+    paths: Sequence[Path]
+    keep: bool = False
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def name(self, index: int) -> str:
+        """Returns the file's path."""
+        return str(self.paths[index])
+
+    def encoded(self, index: int) -> Path:
+        """Returns the file's path."""
+        return self.paths[index]
+
+    def fingerprint(self) -> str:
+        """Returns how many files there are, and a digest of their names."""
+        names = "\n".join(path.name for path in self.paths)
+        return f"{len(self.paths)} pictures, {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+
+
+class Unreadable(NamedTuple):
+    """A picture that did not decode, and why."""
+
+    name: str
+    reason: str
+
+
+class Found(NamedTuple):
+    """A picture, and those that were passed over on the way to it."""
+
+    picture: Image.Image
+    skipped: tuple[Unreadable, ...]
+
+
+@dataclass
+class Photographs:
+    """Pictures, decoded when they are asked for.
+
+    Where one does not decode, the next readable one stands in: an index always means the same picture, whichever
+    thread, process or host asks. What was passed over travels with the picture, to be counted where all come together.
+
+    Attributes:
+      pictures: the encoded pictures.
+      at_least: (height, width) that decoded JPEGs must keep at least; much larger ones are decoded at a fraction of
+        their size. None decodes all in full.
+    """
+
+    pictures: Pictures
+    at_least: Size | None = None
+    _unreadable: dict[int, str] = field(default_factory=dict, repr=False)  # why, by index
+    _kept: dict[int, Image.Image] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> Found:
+        skipped: list[Unreadable] = []
+        for step in range(len(self.pictures)):
+            place = (index + step) % len(self.pictures)
+            picture = self._read(place)
+            if picture is not None:
+                return Found(picture, tuple(skipped))
+            skipped.append(Unreadable(self.pictures.name(place), self._unreadable[place]))
+        raise InputError(f"none of the {len(skipped)} pictures is readable, the first {': '.join(skipped[0])}")
+
+    def readable(self, count: "Count") -> Iterator[Image.Image]:
+        """Yields every picture that decodes, in order, one in memory at a time; `count` notes the others."""
+        found = False
+        for index in range(len(self.pictures)):
+            if (picture := self._read(index)) is not None:
+                found = True
+                yield picture
+            else:
+                count.note([Unreadable(self.pictures.name(index), self._unreadable[index])])
+        if not found:
+            raise InputError(f"none of the {len(self.pictures)} pictures is readable")
+
+    def _read(self, index: int) -> Image.Image | None:
+        if index in self._unreadable:
+            return None
+        if index in self._kept:
+            return self._kept[index]
+        try:
+            picture = decode(self.pictures.encoded(index), self.at_least)
+        except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
+            self._unreadable[index] = f"{type(error).__name__}: {error}"
+            return None
+        if self.pictures.keep:
+            self._kept[index] = picture
+        return picture
+
+
+@dataclass
+class Count:
+    """Names unreadable pictures, each once, and ends the run when they are too many.
+
+    Attributes:
+      of: how many pictures there are in all.
+      allowed: how many of them may be unreadable.
+    """
+
+    of: int
+    allowed: int
+    names: set[str] = field(default_factory=set)
+
+    def note(self, unreadable: Sequence[Unreadable]) -> None:
+        """Warns of those that are new; raises InputError where they are more than `allowed`."""
+        for name, reason in unreadable:
+            if name in self.names:
+                continue
+            self.names.add(name)
+            logging.warning(
+                "skipped unreadable picture %s (%s); %d of %d so far", name, reason, len(self.names), self.of
+            )
+            if len(self.names) > self.allowed:
+                raise InputError(
+                    f"{len(self.names)} unreadable pictures, the last {name} ({reason}); "
+                    f"run.max_unreadable allows {self.allowed}"
+                )

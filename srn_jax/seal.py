@@ -1,0 +1,58 @@
+"""The seal of a checkpoint: a list of its files with sizes and checksums, by which any damage is found and named."""
+
+import json
+import os
+from pathlib import Path
+
+import google_crc32c
+
+from srn_jax.errors import InputError
+
+_NAME = "checksums.json"
+_CHUNK = 1 << 22
+
+
+def seal(folder: Path) -> None:
+    """Lists all files below `folder` in it; the last thing that is written before a checkpoint is given its name."""
+    (folder / _NAME).unlink(missing_ok=True)
+    (folder / _NAME).unlink(missing_ok=True)
+    found = {str(file.relative_to(folder)): _describe(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+    with (folder / _NAME).open("w") as file:
+        json.dump(found, file, separators=(",", ":"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_seal(folder: Path, items: tuple[str, ...] = ("",)) -> None:
+    """Raises InputError, which names the first file that is missing or not as it was written.
+
+    Args:
+      folder: a sealed folder.
+      items: the parts of it that matter, as beginnings of relative paths; all, if nothing is said.
+    """
+    try:
+        listed = json.loads((folder / _NAME).read_text())
+        rows = [(name, int(size), str(checksum)) for name, (size, checksum) in listed.items()]
+    except OSError as error:
+        raise InputError(f"{folder / _NAME} cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{folder / _NAME} is damaged: {error}") from error
+    for name, size, checksum in rows:
+        if not name.startswith(items):
+            continue
+        file = folder / name
+        if not file.is_file():
+            raise InputError(f"{file} is missing")
+        if (there := file.stat().st_size) != size:
+            raise InputError(f"{file} has {there:,} bytes where {size:,} were written")
+        if _describe(file)[1] != checksum:
+            raise InputError(f"{file} is damaged: its checksum is not that of what was written")
+
+
+def _describe(file: Path) -> tuple[int, str]:
+    """Returns the file's size and its CRC-32C in hexadecimal digits."""
+    checksum = google_crc32c.Checksum()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            checksum.update(chunk)
+    return file.stat().st_size, checksum.hexdigest().decode()

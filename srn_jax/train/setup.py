@@ -1,0 +1,138 @@
+"""What a run needs before its first step, made and checked as a whole before anything is written."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+from clu import parameter_overview
+
+from srn_jax.config import Config, feature_layers
+from srn_jax.data.photographs import Count, Photographs
+from srn_jax.data.pipeline import HeldOut, decoder, held_out_crops
+from srn_jax.data.sources import SOURCES
+from srn_jax.tables import pick
+from srn_jax.train import hosts, sharding, workdir
+from srn_jax.train.start import start_from
+from srn_jax.train.state import Networks, TrainState, build_networks, init_state
+from srn_jax.train.step import Step, build_steps
+from srn_jax.vgg import load as load_vgg
+
+
+@dataclass(frozen=True)
+class Data:
+    """Photographs to train on and crops to judge by.
+
+    Attributes:
+      count: of the training pictures that do not decode, over all phases.
+      prints: what tells the two collections from others.
+    """
+
+    photographs: Photographs
+    count: Count
+    held_out: HeldOut
+    prints: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run that could begin.
+
+    Attributes:
+      steps: the phases' steps, in order.
+      vgg: VGG-19's parameters on every device; {} where no phase needs them.
+      state: the state of step 0.
+      started: where its weights come from, in words; "" if they are as drawn.
+    """
+
+    config: Config
+    mesh: jax.sharding.Mesh
+    networks: Networks
+    steps: list[Step]
+    data: Data
+    vgg: Any
+    state: TrainState
+    started: str
+
+
+def prepare(config: Config, folder: Path) -> Setup:
+    """Returns what the run of a resolved configuration in `folder` needs; writes nothing. All hosts call it alike.
+
+    Raises:
+      InputError: the data, the weights or the number of devices do not fit, on this host or another; hosts differ; the
+        folder is another run's.
+    """
+    with hosts.agreeing():
+        mesh = sharding.build_mesh(config.data.batch, config.compute.accumulate)
+        networks = build_networks(config)
+        steps = build_steps(config, networks, sharding.AXIS)
+        for step in steps:
+            sharding.compile_step(step, mesh)  # looks its variants up; compiles when it is called
+    state = _init(config, networks, mesh)
+    with hosts.agreeing():
+        started = ""
+        if config.run.start_from and not workdir.has_checkpoint(folder):
+            state, taken = start_from(config.run.start_from, state, networks.generator)
+            started = f"starting from {config.run.start_from}: {taken}"
+            if len(steps) > 1:
+                started += "; Adam starts afresh with the second phase"
+        data = _read_data(config)
+        parameters = _load_vgg(config, networks, steps)
+        if hosts.is_first():
+            workdir.check(folder, config, data.prints)
+    hosts.same_everywhere(f"{data.prints}", "collection of pictures")
+    vgg = sharding.put_replicated(mesh, parameters)
+    return Setup(config, mesh, networks, steps, data, vgg, state, started)
+
+
+def describe(setup: Setup, folder: Path) -> str:
+    """Returns what is trained, on what, and where it goes."""
+    window, devices = setup.config.geometry, setup.mesh.devices
+    processes = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    lines = [
+        parameter_overview.get_parameter_overview(setup.state.params, include_stats=False),
+        f"{len(setup.data.photographs):,} training pictures, {len(setup.data.held_out.images):,} held-out crops; "
+        f"{window.known[0]}x{window.known[1]} -> {window.canvas[0]}x{window.canvas[1]} on {devices.size} x "
+        f"{devices.flat[0].device_kind}{processes}; workdir {folder}",
+    ]
+    return "\n".join([*lines, *([setup.started] if setup.started else [])])
+
+
+def _init(config: Config, networks: Networks, mesh: jax.sharding.Mesh) -> TrainState:
+    init = jax.jit(
+        lambda key: init_state(key, config, networks),
+        out_shardings=sharding.replicated(mesh),
+        compiler_options={"xla_backend_optimization_level": 0},  # it runs once: compiled in a third of the time
+    )
+    return init(jax.random.key(config.run.seed))
+
+
+def _read_data(config: Config) -> Data:
+    source = pick(SOURCES, config.data.source, "data.source")
+    training, judging = source(config.data)
+    allowed, canvas = config.run.max_unreadable, config.geometry.canvas
+    return Data(
+        decoder(training, config.data, canvas),
+        Count(len(training), allowed),
+        held_out_crops(
+            decoder(judging, config.data, canvas), config.data, config.geometry, Count(len(judging), allowed)
+        ),
+        {"training": training.fingerprint(), "held_out": judging.fingerprint()},
+    )
+
+
+def _load_vgg(config: Config, networks: Networks, steps: list[Step]) -> Any:
+    """Returns VGG-19's parameters; {} where no phase needs them."""
+    layers = feature_layers(config.loss)
+    if not any(feature_layers(step.loss) for step in steps):
+        return {}
+    if config.loss.vgg == "random":
+        logging.warning(
+            "the loss compares features of a VGG-19 with random filters: good for trying the program out, not for "
+            "training: such features know edges at best, no textures or objects. Set loss.vgg to a file of weights"
+        )
+        return networks.vgg.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]
+    return jax.tree.map(np.asarray, load_vgg(config.loss.vgg, layers))

@@ -1,0 +1,104 @@
+"""The main program as real processes, on as many hosts and devices as a test asks for, all on this machine."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from srn_jax import config as settings
+from srn_jax.store import read_arrays
+from srn_jax.train.state import TrainState
+from tests import tiny
+
+ROOT = Path(__file__).parent.parent
+
+
+def start(folder: Path, *arguments: str, devices: int = 1, host: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    """Starts the tiny run in `folder` on so many virtual CPU devices; `host` holds the flags of one host of several."""
+    return subprocess.Popen(
+        [*command(folder, *arguments), *host],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment(folder, devices),
+    )
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    """Returns the tiny run's command line."""
+    return [sys.executable, "-m", "srn_jax.main", "--config=tests/tiny_run.py", f"--workdir={folder}", *arguments]
+
+
+def environment(folder: Path, devices: int = 1) -> dict[str, str]:
+    """Returns the environment for so many virtual CPU devices."""
+    flags = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0"
+    # Every start compiles the same programs: all but the first find them in a cache.
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "cache"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    return os.environ | cache | {"XLA_FLAGS": flags, "PJRT_NPROC": "16", "JAX_PLATFORMS": "cpu"}
+
+
+def start_hosts(folder: Path, hosts: int, *arguments: str, devices: int = 1) -> list[subprocess.Popen[str]]:
+    """Starts the tiny run on several hosts of so many devices each."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return [
+        start(
+            folder,
+            *arguments,
+            devices=devices,
+            host=(f"--coordinator=127.0.0.1:{port}", f"--num_processes={hosts}", f"--process_id={number}"),
+        )
+        for number in range(hosts)
+    ]
+
+
+def finish(*processes: subprocess.Popen[str], status: int = 0) -> list[str]:
+    """Waits for processes that must end with `status`; returns what each wrote to standard output."""
+    outputs = [process.communicate(timeout=300) for process in processes]
+    for process, (out, err) in zip(processes, outputs, strict=True):
+        assert process.returncode == status, f"status {process.returncode}\n{out}\n{err}"
+        assert "Traceback" not in err, err
+    return [out for out, _ in outputs]
+
+
+def wait_for_step(folder: Path, step: int, *processes: subprocess.Popen[str]) -> None:
+    """Returns once the run has logged that step."""
+    log, deadline = folder / "metrics.jsonl", time.monotonic() + 200
+    while not (log.exists() and f'"step": {step},' in log.read_text()):
+        assert all(process.poll() is None for process in processes), [process.communicate() for process in processes]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def steps_of(folder: Path) -> list[int]:
+    """Returns the steps whose checkpoints the run has."""
+    return sorted(int(child.name) for child in (folder / "checkpoints").iterdir() if child.name.isdecimal())
+
+
+def saved(folder: Path, step: int, **changes: object) -> list[np.ndarray]:
+    """Returns all arrays of the state that was saved at `step`."""
+    from srn_jax.train.state import build_networks
+
+    config = settings.resolve(tiny.config(**changes))
+    state: TrainState = tiny.state(config, build_networks(config))
+    checkpoint = folder / "checkpoints" / str(step)
+    parts = {name: value for name, value in vars(state).items() if name not in ("average", "key")}
+    arrays = jax.tree.leaves(read_arrays(checkpoint / "state", parts))
+    return [np.asarray(x) for x in [*arrays, *jax.tree.leaves(read_arrays(checkpoint / "generator", state.average))]]
+
+
+def logged(folder: Path) -> dict[int, float]:
+    """Returns the total loss by step."""
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return {row["step"]: row["total"] for row in rows if "total" in row}

@@ -1,0 +1,243 @@
+"""How a step is computed does not change what: precision, accumulation, rematerialization, shard_map or pmap."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.sharding import Mesh
+
+from srn_jax import config as settings
+from srn_jax import ops
+from srn_jax.errors import InputError
+from srn_jax.models import vgg19
+from srn_jax.models.critics import ContextCritic
+from srn_jax.models.layers import apply, apply_stages
+from srn_jax.train import optimizer, sharding
+from srn_jax.train.state import build_networks
+from srn_jax.train.step import Step, build_steps
+from tests import tiny, vgg_recipe
+
+WIDTHS = (4, 4, 4, 4, 4)
+VGG = jax.tree.map(jnp.asarray, vgg_recipe.parameters(3, WIDTHS))
+
+
+def build(devices: int, phase: int, **changes) -> tuple[Step, sharding.Mesh]:
+    """Returns the step of a phase by plain descent, which shows gradients as they are."""
+    config = settings.resolve(
+        tiny.config(
+            loss__lambda_mrf=0.05,
+            loss__mrf_layers=("conv1_2", "conv2_1"),
+            loss__lambda_adv=0.1,
+            data__batch=8,
+            **changes,
+        )
+    )
+    networks = build_networks(config)
+    networks = dataclasses.replace(
+        networks,
+        adam=optax.with_extra_args_support(optax.identity()),
+        vgg=dataclasses.replace(networks.vgg, layers=config.loss.mrf_layers, widths=WIDTHS),
+    )
+    return build_steps(config, networks, sharding.AXIS)[phase], Mesh(
+        np.array(jax.devices()[:devices]), (sharding.AXIS,)
+    )
+
+
+def inputs(step: Step, mesh: sharding.Mesh):
+    state = tiny.state(step.config, step.networks)
+    shape = (step.batches, step.config.data.batch, *step.config.geometry.canvas, 3)
+    rng = np.random.default_rng(7)
+    color = rng.integers(30, 226, (*shape[:2], 1, 1, 3))  # one an image, which the known part gives away
+    images = np.clip(color + rng.integers(-30, 30, shape), 0, 255).astype(np.uint8)
+    return jax.device_put(state, sharding.replicated(mesh)), sharding.put_images(mesh, images)
+
+
+def moves(devices: int, phase: int = 1, **changes):
+    """Returns how one step moves all parameters, and its metrics."""
+    step, mesh = build(devices, phase, **changes)
+    state, images = inputs(step, mesh)
+    before = jax.device_get((state.params, state.critics))
+    after, metrics = sharding.compile_step(step, mesh)(state, images, sharding.put_replicated(mesh, VGG))
+    moved = jax.tree.map(lambda new, old: new - old, jax.device_get((after.params, after.critics)), before)
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((after.params, after.average, after.critics)))
+    assert all(metric.dtype == jnp.float32 for metric in metrics.values())
+    return moved, jax.device_get(metrics)
+
+
+@functools.cache
+def reference(devices: int):
+    return moves(devices)
+
+
+def assert_close(actual, expected, tolerance: float) -> None:
+    for one, other in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
+        assert np.linalg.norm(one - other) <= tolerance * np.linalg.norm(other) + 1e-7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("devices", "changes"),
+    [
+        (1, {"compute__accumulate": 2}),
+        (1, {"compute__accumulate": 8, "geometry__masks_per_batch": "each"}),
+        (2, {"compute__accumulate": 2}),
+        (1, {"compute__remat": "networks"}),
+        (4, {"parallel": "pmap"}),
+        (2, {"parallel": "pmap", "compute__remat": "networks", "compute__accumulate": 4}),
+    ],
+    ids=str,
+)
+def test_the_way_of_computing_changes_no_gradient(devices, changes):
+    assert_close(moves(devices, **changes), reference(devices), 2e-4)
+
+
+def test_pmap_is_shard_map():
+    (one, metrics), (other, others) = (moves(4, 0, parallel=parallel) for parallel in ("shard_map", "pmap"))
+    assert_close(one, other, 1e-6)
+    assert_close(metrics, others, 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "smaller"), [({"compute__remat": "networks"}, 0.95), ({"compute__accumulate": 4}, 0.7)], ids=str
+)
+@pytest.mark.slow
+def test_less_memory_is_what_it_is_for(changes, smaller):
+    sizes = []
+    for chosen in ({}, changes):
+        step, mesh = build(1, 1, geometry__known=(32, 32), geometry__canvas=(64, 64), model__width=16, **chosen)
+        state, images = inputs(step, mesh)
+        program = sharding.compile_step(step, mesh)
+        lowered = program.lower(state, images, sharding.put_replicated(mesh, VGG))  # pyright: ignore[reportFunctionMemberAccess]
+        sizes.append(lowered.compile().memory_analysis().temp_size_in_bytes)
+    assert sizes[1] < smaller * sizes[0], sizes
+
+
+@pytest.mark.slow
+def test_bfloat16_gradients_point_where_float32_s_do():
+    """bfloat16 keeps 8 bits: a gradient through some thirty layers is off by a few percent, its direction is not."""
+    (moved, metrics), (expected, wanted) = moves(1, compute__dtype="bfloat16"), reference(1)
+    for part in (0, 1):
+        a, b = (np.concatenate([x.ravel() for x in jax.tree.leaves(tree[part])]) for tree in (moved, expected))
+        assert not np.array_equal(a, b)  # it was computed in bfloat16
+        cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+        assert cosine > 0.98
+        assert 0.9 < np.linalg.norm(a) / np.linalg.norm(b) < 1.1
+    for name in ("reconstruction", "id_mrf", "penalty"):
+        np.testing.assert_allclose(metrics[name], wanted[name], rtol=0.02)
+
+
+@pytest.mark.slow
+def test_bfloat16_trains_as_well_as_float32():
+    losses = {}
+    for dtype in ("float32", "bfloat16"):
+        step, mesh = build(1, 0, compute__dtype=dtype, reconstruction__learning_rate=1e-3, reconstruction__steps=60)
+        adam = optimizer.build(step.config.adam)
+        step = dataclasses.replace(step, networks=dataclasses.replace(step.networks, adam=adam))
+        state, images = inputs(step, mesh)
+        program, history = sharding.compile_step(step, mesh), []
+        for _ in range(60):
+            state, metrics = program(state, images, {})
+            history.append(float(metrics["reconstruction"]))
+        losses[dtype] = history
+    assert losses["float32"][-1] < 0.9 * losses["float32"][0]  # there was something to learn
+    np.testing.assert_allclose(losses["bfloat16"][-1], losses["float32"][-1], rtol=0.03)
+
+
+@pytest.mark.parametrize("normalization", ["paper", "release"])
+def test_statistics_of_bfloat16_features_are_taken_in_float32(normalization):
+    """A large mean under a small deviation would drown in bfloat16's sums."""
+    rng = np.random.default_rng(0)
+    features = jnp.asarray(8.0 + rng.normal(0, 0.5, (1, 40, 48, 2)), jnp.bfloat16)
+    mask = jnp.asarray(np.arange(48)[None, None, :, None] > 20, jnp.bfloat16) * jnp.ones((1, 40, 48, 1), jnp.bfloat16)
+    normalize = ops.NORMALIZATIONS[normalization]
+    exact = normalize(features.astype(jnp.float32), mask.astype(jnp.float32), 0.5)
+    made = normalize(features, mask, 0.5)
+    assert made.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(made, exact.astype(jnp.bfloat16))
+
+
+def test_the_context_critic_sums_in_float32():
+    critic = ContextCritic(width=2)
+    image, mask = jnp.ones((1, 320, 320, 3)), jnp.ones((1, 320, 320, 1))  # 1,600 positions: no number in bfloat16
+    params = tiny.parameters(critic, image, mask)
+    exact = apply(critic, params, image, mask)
+    low = jax.tree.map(lambda x: x.astype(jnp.bfloat16), (params, image, mask))
+    made = apply(critic, *low)
+    np.testing.assert_allclose(made, exact, rtol=0.02)
+    assert np.asarray(made).dtype == np.float32
+
+
+def test_vgg_s_mean_is_subtracted_before_pixels_lose_bits():
+    network = vgg19.VGG19(layers=("conv1_1",), widths=WIDTHS, dtype=jnp.bfloat16)
+    image = jnp.full((1, 8, 8, 3), 124.0) + jnp.array([0.18, -7.471, -20.561])[None, None, None]  # 0.5 off each mean
+    features = apply(network, VGG, image)["conv1_1"]
+    exact = apply(dataclasses.replace(network, dtype=jnp.float32), VGG, image)["conv1_1"]
+    assert features.dtype == jnp.bfloat16
+    np.testing.assert_allclose(features.astype(jnp.float32), exact, rtol=0.03, atol=0.01)
+
+
+@pytest.mark.slow
+def test_the_average_follows_its_recursion_and_is_smoother_than_the_weights():
+    changes = {"run__average": 0.9, "reconstruction__learning_rate": 0.02, "reconstruction__steps": 60}
+    step, mesh = build(1, 0, **changes)
+    adam = optimizer.build(step.config.adam)
+    step = dataclasses.replace(step, networks=dataclasses.replace(step.networks, adam=adam))
+    state, images = inputs(step, mesh)
+    program = sharding.compile_step(step, mesh)
+    plain = dataclasses.replace(step, axis_name=None)
+    batch = plain.draw(jax.random.key(9), jnp.asarray(np.asarray(images[0])) * np.float32(1 / 127.5) - 1.0)
+
+    def loss(params):
+        prediction, stages = apply_stages(step.networks.generator, params, batch.image, batch.mask)
+        return plain.generator_terms(prediction, stages, batch, {}, {})["reconstruction"][1]
+
+    judge = jax.jit(loss)
+    average, raw, averaged = jax.device_get(state.average), [], []
+    for number in range(60):
+        state, _ = program(state, images, {})
+        decay = min(0.9, (1 + number) / (10 + number))
+        average = jax.tree.map(lambda a, p, d=decay: d * a + (1 - d) * p, average, jax.device_get(state.params))
+        if number >= 30:
+            raw.append(float(judge(jax.device_get(state.params))))
+            averaged.append(float(judge(jax.device_get(state.average))))
+    assert_close(jax.device_get(state.average), average, 1e-5)
+    assert np.mean(averaged) < np.mean(raw)
+    assert np.std(averaged) < np.std(raw)
+
+
+@pytest.mark.parametrize("form", ["paper", "release"])
+def test_long_gradients_are_clipped_to_the_norm_and_short_ones_left_alone(form):
+    params = {"a": jnp.zeros(3), "b": jnp.zeros((2, 2))}
+    gradient = {"a": jnp.array([3.0, 0.0, 0.0]), "b": jnp.array([[0.0, 4.0], [0.0, 0.0]])}  # of norm 5
+    plain, clipping = (optimizer.build(settings.Adam(form=form, clip_norm=norm)) for norm in (0.0, 2.5))
+    for scale, expected in ((1.0, 0.5), (0.1, 1.0)):
+        scaled = jax.tree.map(lambda x, s=scale: s * x, gradient)
+        _, clipped = clipping.update(scaled, clipping.init(params), params, updates_done=jnp.zeros((), jnp.int32))
+        halved = jax.tree.map(lambda x, e=expected: e * x, scaled)
+        _, same = plain.update(halved, plain.init(params), params, updates_done=jnp.zeros((), jnp.int32))
+        jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-6), clipped, same)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"parallel": "x"}, "parallel is 'x'; it takes one of 'shard_map', 'pmap'"),
+        ({"compute__dtype": "float16"}, "compute.dtype is 'float16'; it takes one of 'float32', 'bfloat16'"),
+        ({"compute__remat": "x"}, "compute.remat is 'x'; it takes one of 'none', 'networks'"),
+        ({"adversarial__schedule": "x"}, "adversarial.schedule is 'x'; it takes one of 'constant', 'linear'"),
+    ],
+)
+def test_misspelt_ways_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        sharding.compile_step(*build(1, 1, **changes))
+
+
+def test_a_batch_that_does_not_split_is_refused():
+    with pytest.raises(InputError, match=r"data.batch is 6; .* multiple of 4, for 4 devices of 1 processes"):
+        sharding.build_mesh(6)
+    with pytest.raises(InputError, match=r"data.batch is 8; .* 12, for .*, 3 parts each \(compute.accumulate"):
+        sharding.build_mesh(8, accumulate=3)

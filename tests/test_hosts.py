@@ -1,0 +1,95 @@
+"""Several hosts as one: real processes on loopback, killed and continued on other numbers of hosts and devices."""
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srn_jax.errors import InputError
+from srn_jax.train import hosts
+from tests import programs
+
+pytestmark = pytest.mark.slow
+STEPS = ("--config.reconstruction.steps=10", "--config.adversarial.steps=10")
+
+
+def assert_close(one: Path, other: Path) -> None:
+    """Sums over devices are rounded in another order; Adam turns that into whole steps where a gradient is near 0."""
+    a, b = programs.logged(one), programs.logged(other)
+    assert a.keys() == b.keys()
+    np.testing.assert_allclose(list(b.values()), list(a.values()), rtol=1e-4)
+    for x, y in zip(programs.saved(one, 20), programs.saved(other, 20), strict=True):
+        assert np.linalg.norm(x - y) <= 1e-3 * np.linalg.norm(x) + 1e-6
+
+
+@pytest.fixture(scope="module")
+def one_by_four(tmp_path_factory) -> Path:
+    """20 steps of both phases, one process with four devices."""
+    folder = tmp_path_factory.mktemp("hosts") / "1x4"
+    programs.finish(programs.start(folder, *STEPS, devices=4))
+    return folder
+
+
+def test_two_hosts_of_two_devices_train_as_one_of_four(one_by_four):
+    folder = one_by_four.with_name("2x2")
+    first, second = programs.finish(*programs.start_hosts(folder, 2, *STEPS, devices=2))
+    assert "on 4 x cpu of 2 processes" in first
+    assert second == ""  # one host speaks for all
+    assert_close(one_by_four, folder)
+
+
+@pytest.mark.parametrize("continued", [(1, 4), (4, 1)])
+def test_killed_hosts_go_on_as_another_number_of_them(one_by_four, continued):
+    folder = one_by_four.with_name(f"killed_{continued[0]}")
+    processes = programs.start_hosts(folder, 2, *STEPS, "--config.run.save_every_steps=2", devices=2)
+    programs.wait_for_step(folder, 7 if continued == (1, 4) else 13, *processes)
+    for process in processes:
+        process.kill()
+        process.communicate()
+    there = programs.steps_of(folder)
+    assert there
+    assert max(there) < 20
+    number, devices = continued
+    out, *_ = programs.finish(*programs.start_hosts(folder, number, *STEPS, devices=devices))
+    assert f"continuing from step {max(there)}" in out
+    assert_close(one_by_four, folder)
+
+
+def test_sigterm_to_one_host_stops_and_saves_both_at_one_step(one_by_four):
+    folder = one_by_four.with_name("sigterm")
+    processes = programs.start_hosts(
+        folder, 2, STEPS[0], "--config.adversarial.steps=100000", "--interrupted_status=143", devices=2
+    )
+    programs.wait_for_step(folder, 12, *processes)
+    processes[1].send_signal(signal.SIGTERM)
+    first, _ = programs.finish(*processes, status=143)
+    (step,) = programs.steps_of(folder)[-1:]
+    assert f"stopped by SIGTERM, saved as {folder}/checkpoints/{step}" in first
+    assert max(programs.logged(folder)) == step  # none had gone ahead
+    # The schedule's end may move: the same run ends 4 steps further, on both.
+    more = f"--config.adversarial.steps={step - 10 + 4}"
+    programs.finish(*programs.start_hosts(folder, 2, STEPS[0], more, devices=2))
+    assert programs.steps_of(folder)[-1] == step + 4
+
+
+def test_what_one_host_finds_wrong_ends_both_with_one_line(one_by_four):
+    processes = programs.start_hosts(one_by_four, 2, *STEPS, "--config.data.batch=6")
+    for process in processes:
+        out, err = process.communicate(timeout=200)
+        assert process.returncode == 2, err
+        assert out == ""
+        assert "belongs to a run with other settings (data.batch was 4, is 6)" in err.strip().splitlines()[-1]
+
+
+def test_flags_that_do_not_fit_are_refused():
+    for arguments, message in (
+        (
+            ("127.0.0.1:1", 2, None),
+            "--process_id missing: several hosts take --coordinator, --num_processes",
+        ),
+        (("127.0.0.1:1", 2, 2), "--process_id is 2; it takes 0 to --num_processes - 1, which is 1"),
+        (("127.0.0.1", 2, 0), "--coordinator is '127.0.0.1'; it takes HOST:PORT of process 0"),
+    ):
+        with pytest.raises(InputError, match=message.replace("(", r"\(")):
+            hosts.connect(*arguments)
