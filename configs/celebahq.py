@@ -1,9 +1,10 @@
 """SRN on CelebA-HQ (faces), the paper's setting: 128x128 -> 256x256.
 
-    python -m srn_jax.main --config=configs/celebahq.py [--config.data.path=FOLDER] [--config.loss.vgg=FILE]
+    python -m srn_jax.main --config=configs/celebahq.py [--config.loss.vgg=FILE]
 
-Data: the 30,000 aligned faces, as PNG or JPEG files.
-They lie below `data.path`; the last 2000 by name are held out.
+Data: the 30,000 aligned faces, as TFDS's celeb_a_hq/256; the last 2000 are held out.
+`python -m srn_jax.data prepare celeb_a_hq/256` says what to fetch, and makes it ready.
+Pictures of your own: `--config.data.source=folder --config.data.path=FOLDER`.
 Weights: VGG-19 in `loss.vgg`; `python -m srn_jax.vgg --download` fetches it, other files are read too (--help).
 Schedule: 40,000 + 40,000 steps of batch 16 at 1e-4, the defaults; the paper trains 40,000 to 80,000 a phase.
 Hardware and hours: not measured here yet. Expected score: not measured here yet.
@@ -17,6 +18,7 @@ def get_config() -> Config:
     config = Config()
     config.geometry.known, config.geometry.canvas = (128, 128), (256, 256)
     config.geometry.margins = "random"
-    config.data.path = "data/celebahq"
+    config.data.source = "tfds"
+    config.data.name = "celeb_a_hq/256"
     config.data.held_out = 2000
     return config

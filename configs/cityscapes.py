@@ -1,9 +1,10 @@
 """SRN on Cityscapes (street scenes), the paper's setting: 256x256 -> 256x512.
 
-    python -m srn_jax.main --config=configs/cityscapes.py [--config.data.path=FOLDER] [--config.loss.vgg=FILE]
+    python -m srn_jax.main --config=configs/cityscapes.py [--config.loss.vgg=FILE]
 
-Data: the leftImg8bit photographs of train and val, behind a registration.
-They lie below `data.path`; the last 500 by name are held out.
+Data: the 2,975 training photographs of TFDS's cityscapes; its 500 to validate are held out.
+`python -m srn_jax.data prepare cityscapes` says what to fetch, and makes it ready.
+Pictures of your own: `--config.data.source=folder --config.data.path=FOLDER`.
 Weights: VGG-19 in `loss.vgg`; `python -m srn_jax.vgg --download` fetches it, other files are read too (--help).
 Schedule: 40,000 + 40,000 steps of batch 16 at 1e-4, the defaults; the paper trains 40,000 to 80,000 a phase.
 Hardware and hours: not measured here yet. Expected score: not measured here yet.
@@ -17,6 +18,7 @@ def get_config() -> Config:
     config = Config()
     config.geometry.known, config.geometry.canvas = (256, 256), (256, 512)
     config.geometry.margins = "center"
-    config.data.path = "data/cityscapes"
-    config.data.held_out = 500
+    config.data.source = "tfds"
+    config.data.name = "cityscapes"
+    config.data.held_out_split = "validation"
     return config

@@ -1,9 +1,11 @@
 """SRN on Places2 (scenes), the paper's setting: 256x256 -> 256x512.
 
-    python -m srn_jax.main --config=configs/places2.py [--config.data.path=FOLDER] [--config.loss.vgg=FILE]
+    python -m srn_jax.main --config=configs/places2.py [--config.loss.vgg=FILE]
 
-Data: the training photographs of Places365-Standard.
-They lie below `data.path`; the last 1000 by name are held out.
+Data: the 1,803,460 training photographs of TFDS's places365_small; 1,000 of its 36,500 to validate are judged.
+`python -m srn_jax.data prepare places365_small` fetches it, and makes it ready.
+These are 256x256, so that the canvas shows them enlarged twofold; the larger originals are for `data.source=folder`.
+Pictures of your own: `--config.data.source=folder --config.data.path=FOLDER`.
 Weights: VGG-19 in `loss.vgg`; `python -m srn_jax.vgg --download` fetches it, other files are read too (--help).
 Schedule: 40,000 + 40,000 steps of batch 16 at 1e-4, the defaults; the paper trains 40,000 to 80,000 a phase.
 Hardware and hours: not measured here yet. Expected score: not measured here yet.
@@ -17,6 +19,7 @@ def get_config() -> Config:
     config = Config()
     config.geometry.known, config.geometry.canvas = (256, 256), (256, 512)
     config.geometry.margins = "center"
-    config.data.path = "data/places2"
-    config.data.held_out = 1000
+    config.data.source = "tfds"
+    config.data.name = "places365_small"
+    config.data.held_out_split = "validation"
     return config

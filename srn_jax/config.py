@@ -104,6 +104,7 @@ class Data:
     path: str = ""  # the folder, or the list, of training pictures; where TFDS keeps its data sets ("" = its default)
     held_out_path: str = ""  # a folder or list of held-out pictures; else the last `held_out` of `path`
     held_out: int = 64
+    held_out_limit: int = 1_000  # of more held-out pictures, so many are judged, spread over all of them
     name: str = ""  # source "tfds": the data set, such as "caltech_birds2011"
     split: str = "train"  # source "tfds": what is trained on
     held_out_split: str = ""  # source "tfds": what is held out; else the last `held_out` of `split`
@@ -238,6 +239,7 @@ def check(config: Config) -> None:
     _require(0.0 <= config.data.flip <= 1.0, config, "data.flip", "a number in [0, 1]")
     _require(0.0 <= config.data.color <= 1.0, config, "data.color", "a number in [0, 1]")
     _require(config.data.batch >= 1, config, "data.batch", "at least 1")
+    _require(config.data.held_out_limit >= 1, config, "data.held_out_limit", "at least 1")
     _require(config.data.held_out_crops >= 1, config, "data.held_out_crops", "at least 1")
     _require(config.data.threads >= 1, config, "data.threads", "at least 1")
     _require(config.data.workers >= 0, config, "data.workers", "at least 0")

@@ -6,7 +6,7 @@ Trains what the configuration describes, or continues the run in the workdir, an
 import sys
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import app, flags
 from ml_collections import config_flags
 
 from srn_jax import config as settings
@@ -42,13 +42,14 @@ def main(argv: list[str]) -> None:
     file, _, argument = flags.FLAGS["config"].config_filename.partition(":")  # pyright: ignore[reportAttributeAccessIssue]
     name = "_".join([Path(file).stem, *([argument] if argument else [])])
     workdir = Path(_WORKDIR.value or f"runs/{name}").expanduser().absolute()
-    logging.set_verbosity(logging.WARNING)  # orbax reports every file that it touches
     # Imported here, so that --help and a misspelt flag answer at once.
     from srn_jax.report import report
     from srn_jax.train import hosts
+    from srn_jax.train.checkpoint import quieten_orbax
     from srn_jax.train.loop import DivergedError, train
     from srn_jax.train.setup import describe, prepare
 
+    quieten_orbax()
     try:
         config = settings.resolve(_CONFIG.value)
         hosts.connect(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)

@@ -1,7 +1,7 @@
 """Picture files and arrays: finding, decoding, cropping and writing them."""
 
+import io
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import UInt8
@@ -16,7 +16,7 @@ _ENDINGS = (".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", "
 _ENDINGS += (".tiff", ".webp")
 
 
-def decode(encoded: Path | BinaryIO, at_least: Size | None = None) -> Image.Image:
+def decode(encoded: Path | io.BytesIO, at_least: Size | None = None) -> Image.Image:
     """Returns the picture in RGB, upright as its EXIF orientation says, on white where it is transparent.
 
     16-bit grey is scaled to 8 bits. Raises what Pillow raises for a file that is no whole picture.

@@ -64,12 +64,13 @@ def start_hosts(folder: Path, hosts: int, *arguments: str, devices: int = 1) -> 
 
 
 def finish(*processes: subprocess.Popen[str], status: int = 0) -> list[str]:
-    """Waits for processes that must end with `status`; returns what each wrote to standard output."""
+    """Waits for processes that must end with `status`; returns what each wrote to standard output, Gloo's lines apart.
+    """
     outputs = [process.communicate(timeout=300) for process in processes]
     for process, (out, err) in zip(processes, outputs, strict=True):
         assert process.returncode == status, f"status {process.returncode}\n{out}\n{err}"
         assert "Traceback" not in err, err
-    return [out for out, _ in outputs]
+    return ["".join(line for line in out.splitlines(True) if "[Gloo]" not in line) for out, _ in outputs]
 
 
 def wait_for_step(folder: Path, step: int, *processes: subprocess.Popen[str]) -> None:

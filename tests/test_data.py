@@ -168,7 +168,7 @@ def test_unreadable_pictures_are_named_counted_and_passed_over(tmp_path, caplog)
     assert photographs[2].skipped == ()
     assert [Path(one.name).name for one in photographs[1].skipped] == ["picture_001.png"]
     count.note(photographs[1].skipped)
-    assert len(list(photographs.readable(count))) == 2
+    assert len(list(photographs.readable(count, 99))) == 2
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 1
     assert "picture_001.png" in messages[0]
@@ -176,7 +176,7 @@ def test_unreadable_pictures_are_named_counted_and_passed_over(tmp_path, caplog)
     whole = (tmp_path / "picture_000.png").read_bytes()
     (tmp_path / "picture_000.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"2 unreadable pictures, the last .*picture_000.*run.max_unreadable allows 1"):
-        list(photographs.readable(count))
+        list(photographs.readable(count, 99))
 
 
 def test_a_folder_without_a_readable_picture_ends_the_run(tmp_path):
@@ -184,16 +184,16 @@ def test_a_folder_without_a_readable_picture_ends_the_run(tmp_path):
     photographs = Photographs(Files([tmp_path / "a.png"]))
     with pytest.raises(InputError, match=r"none of the 1 pictures is readable, the first .*a.png: Unidentified"):
         photographs[0]
-    with pytest.raises(InputError, match=r"none of the 1 pictures is readable"):
-        list(photographs.readable(Count(of=1, allowed=5)))
+    with pytest.raises(InputError, match=r"none of the 1 held-out pictures is readable"):
+        list(photographs.readable(Count(of=1, allowed=5), 99))
 
 
 def test_embedded_photographs_never_overlap():
     training, held_out = sources.embedded(settings.Data())
     assert not set(names(training)) & set(names(held_out))
     none = Count(of=19, allowed=0)
-    assert len(list(Photographs(training).readable(none))) == len(training)
-    assert len(list(Photographs(held_out).readable(none))) == 4
+    assert len(list(Photographs(training).readable(none, 99))) == len(training)
+    assert len(list(Photographs(held_out).readable(none, 99))) == 4
     scenes = [
         {Path(name).stem.removesuffix("_left").removesuffix("_right") for name in names(part)}
         for part in (training, held_out)
@@ -314,3 +314,5 @@ def test_held_out_crops_are_fixed_and_spread(tmp_path):
     few = held_out.spread(3)
     np.testing.assert_array_equal(few.images[[0, -1]], held_out.images[[0, -1]])
     assert len(held_out.spread(100).images) == 8
+    data.held_out_limit = 1
+    assert len(pipeline.held_out_crops(Photographs(photographs), data, window, count).images) == 4

@@ -64,6 +64,7 @@ def test_a_disk_that_is_full_while_saving_is_named_and_the_last_good_checkpoint_
     last = err.strip().splitlines()[-1]
     assert "could not be saved" in last
     assert "No space left" in last
+    assert "MB are free" in last
     newest = programs.steps_of(folder)[-1]
     assert last.endswith(f"the last good one is {tmp_path}/disk/run/checkpoints/{newest}")
     assert "Traceback" not in err
@@ -75,11 +76,11 @@ def test_a_disk_that_is_full_while_saving_is_named_and_the_last_good_checkpoint_
 @pytest.mark.slow
 def test_a_disk_that_is_full_while_logging_is_named_and_the_last_good_checkpoint_stays(tmp_path):
     fill = (
-        "until [ -d {disk}/run/checkpoints/2 ]; do sleep 0.1; done; "
+        "until [ -d {disk}/run/checkpoints/150 ]; do sleep 0.1; done; "
         "head -c 10000000 /dev/zero > {disk}/filler 2>/dev/null; true"
     )
-    many = ("--config.reconstruction.steps=4000", "--config.adversarial.steps=0", "--config.run.save_every_steps=2")
-    err, folder = run_on_small_disk(tmp_path, fill, *many[:2], "--config.run.save_every_steps=2000")
+    many = ("--config.reconstruction.steps=300", "--config.adversarial.steps=0", "--config.run.save_every_steps=150")
+    err, folder = run_on_small_disk(tmp_path, fill, *many)
     last = err.strip().splitlines()[-1]
     assert "No space left on device" in last
     assert "checkpoints/" in last

@@ -7,7 +7,7 @@ from pathlib import Path
 from absl import logging
 
 from srn_jax.config import Data
-from srn_jax.data.photographs import Files, Split
+from srn_jax.data.photographs import Files, Split, left_to_train
 from srn_jax.errors import InputError
 from srn_jax.files import expand
 from srn_jax.pictures import list_pictures
@@ -97,12 +97,8 @@ def read(layout: Layout, data: Data) -> Split:
     elif layout.held_out:
         held_out = [path for part in layout.held_out for path in found.parts[part]]
     else:
-        if not 0 < data.held_out < len(training):
-            raise InputError(
-                f"data.held_out is {data.held_out}, but {data.path} holds {len(training)} pictures; "
-                "it takes at least 1 and must leave some to train on"
-            )
-        training, held_out = training[: -data.held_out], training[-data.held_out :]
+        left = left_to_train(len(training), data, data.path)
+        training, held_out = training[:left], training[left:]
     overlap = {path.resolve() for path in training} & {path.resolve() for path in held_out}
     if overlap:
         raise InputError(

@@ -1,14 +1,17 @@
 """Collections of encoded pictures, and their decoding: a picture that does not decode is passed over, and named."""
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from absl import logging
 from PIL import Image
 
+from srn_jax.config import Data
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
 from srn_jax.pictures import decode
@@ -30,7 +33,7 @@ class Pictures(Protocol):
         """Returns what a message calls the picture."""
         ...
 
-    def encoded(self, index: int) -> Path | BinaryIO:
+    def encoded(self, index: int) -> Path | io.BytesIO:
         """Returns what Pillow opens."""
         ...
 
@@ -40,6 +43,20 @@ class Pictures(Protocol):
 
 
 Split = tuple[Pictures, Pictures]  # for training, held out
+
+
+def left_to_train(count: int, data: Data, title: str) -> int:
+    """Returns how many of `count` pictures are trained on where the last `data.held_out` of them are held out.
+
+    Raises:
+      InputError: one of the two would be empty; `title` names the collection.
+    """
+    if not 0 < data.held_out < count:
+        raise InputError(
+            f"data.held_out is {data.held_out}, but {title} holds {count} pictures; "
+            "it takes at least 1 and must leave some to train on"
+        )
+    return count - data.held_out
 
 
 @dataclass
@@ -111,17 +128,20 @@ class Photographs:
             skipped.append(Unreadable(self.pictures.name(place), self._unreadable[place]))
         raise InputError(f"none of the {len(skipped)} pictures is readable, the first {': '.join(skipped[0])}")
 
-    def readable(self, count: "Count") -> Iterator[Image.Image]:
-        """Yields every picture that decodes, in order, one in memory at a time; `count` notes the others."""
-        found = False
-        for index in range(len(self.pictures)):
+    def readable(self, count: "Count", at_most: int) -> Iterator[Image.Image]:
+        """Yields pictures that decode, in order, one in memory at a time; `count` notes those that do not.
+
+        Of more than `at_most`, so many are looked at, spread over all of them.
+        """
+        found, total = False, len(self.pictures)
+        for index in np.unique(np.linspace(0, total - 1, min(at_most, total)).round().astype(int)).tolist():
             if (picture := self._read(index)) is not None:
                 found = True
                 yield picture
             else:
                 count.note([Unreadable(self.pictures.name(index), self._unreadable[index])])
         if not found:
-            raise InputError(f"none of the {len(self.pictures)} pictures is readable")
+            raise InputError(f"none of the {total} held-out pictures is readable")
 
     def _read(self, index: int) -> Image.Image | None:
         if index in self._unreadable:

@@ -59,7 +59,7 @@ def training_batches(
     # What is drawn for a picture hangs on its place in the endless order, so all of it comes before the parting.
     endless = grain.MapDataset.source(photographs).seed(seed).shuffle().repeat(None)
     cuts = endless.random_map(partial(_cut, data=data, canvas=canvas))
-    parts = cuts.batch(size, batch_fn=_stack)[start * processes + process :: processes]
+    parts = cuts.batch(size, drop_remainder=True, batch_fn=_stack)[start * processes + process :: processes]
     steps = parts.batch(group, batch_fn=_stack)
     options = grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=data.prefetch)
     read = steps.to_iter_dataset(options)
@@ -100,7 +100,7 @@ def held_out_crops(photographs: Photographs, data: Data, window: Geometry, count
     Places are spread evenly; where margins are random, each crop's are drawn from its number alone.
     """
     cut, crops = pick(CROPS, data.crop, "data.crop").cut, []
-    for picture in photographs.readable(count):
+    for picture in photographs.readable(count, data.held_out_limit):
         for scale in data.held_out_scales:
             for number in range(data.held_out_crops):
                 down = (number + 0.5) / data.held_out_crops

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from srn_jax.config import Data
-from srn_jax.data.photographs import Split
+from srn_jax.data.photographs import Split, left_to_train
 from srn_jax.errors import InputError
 from srn_jax.files import expand
 
@@ -82,12 +82,7 @@ def tfds(data: Data) -> Split:
                 f"data.held_out_split {data.held_out_split!r} shares {shared} pictures with data.split {data.split!r}"
             )
         return training, held_out
-    if not 0 < data.held_out < len(training):
-        raise InputError(
-            f"data.held_out is {data.held_out}, but {data.split!r} of {prepared.title} holds {len(training)} pictures; "
-            "it takes at least 1 and must leave some to train on"
-        )
-    left = len(training) - data.held_out
+    left = left_to_train(len(training), data, f"{data.split!r} of {prepared.title}")
     return (
         Records(training.source, training.title, training.split, feature, 0, left),
         Records(training.source, training.title, training.split, feature, left, data.held_out),
@@ -123,6 +118,7 @@ class Prepared:
             reason = " ".join(str(error).split())
             raise InputError(f"{setting} is {name!r}, whose files in {root} are broken: {reason}") from error
         self.folder = Path(builder.data_dir)
+        self._root, self._name = root, str(builder.info.full_name).replace(f"/{builder.version}", f":{builder.version}")
         self.title = str(builder.info.full_name)
         formats = builder.info.available_file_formats()
         if file_adapters.FileFormat.ARRAY_RECORD not in formats:
@@ -169,6 +165,7 @@ class Prepared:
         Raises:
           InputError: no such split, nothing in it, or files of it are missing; names `setting`.
         """
+        import tensorflow_datasets
         from tensorflow_datasets.core import decode
 
         try:
@@ -189,7 +186,9 @@ class Prepared:
                 f"such as {Path(missing[0]).name}; copy them there, or prepare the data set again"
             )
         raw = decode.DeserializeMethod.RAW_BYTES
-        source = self._builder.as_data_source(split, deserialize_method=raw, file_format=FORMAT)
+        source: Any = tensorflow_datasets.data_source(
+            self._name, split=split, data_dir=str(self._root), download=False, deserialize_method=raw
+        )
         return Records(source.data_source, self.title, split, feature, 0, count)
 
 

@@ -6,7 +6,9 @@ from importlib import resources
 from pathlib import Path
 
 from srn_jax.config import Data
-from srn_jax.data.photographs import Files, Split
+from srn_jax.data.layouts import deepfashion, ethz, paris_streetview
+from srn_jax.data.photographs import Files, Split, left_to_train
+from srn_jax.data.records import tfds
 from srn_jax.errors import InputError
 from srn_jax.files import expand
 from srn_jax.pictures import list_pictures
@@ -96,12 +98,8 @@ def split_files(data: Data, read: Callable[[str, str], list[Path]]) -> Split:
                 f"data.held_out_path shares {len(overlap)} pictures with data.path, such as {min(overlap)}"
             )
     else:
-        if not 0 < data.held_out < len(files):
-            raise InputError(
-                f"data.held_out is {data.held_out}, but {data.path} holds {len(files)} pictures; "
-                "it takes at least 1 and must leave some to train on"
-            )
-        files, held_out = files[: -data.held_out], files[-data.held_out :]
+        left = left_to_train(len(files), data, data.path)
+        files, held_out = files[:left], files[left:]
     return Files(files), Files(held_out)
 
 
@@ -109,4 +107,8 @@ SOURCES: dict[str, Callable[[Data], Split]] = {
     "embedded": embedded,
     "folder": folder,
     "list": listed,
+    "tfds": tfds,
+    "paris_streetview": paris_streetview,
+    "ethz": ethz,
+    "deepfashion": deepfashion,
 }

@@ -4,10 +4,15 @@ One is written beside its place, sealed, and then renamed: what bears a step's n
 killed, and what has been damaged since is recognized.
 """
 
+import errno
 import json
+import os
 import shutil
+import sys
+import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import jax
@@ -24,6 +29,7 @@ from srn_jax.train.state import TrainState
 STATE = "state"  # beside a generator's items: everything else that training goes on from
 SCORES = "scores"  # what the generator reached on held-out crops, if it was evaluated
 METRIC = "psnr_unknown"  # by which a checkpoint is the best
+_METADATA_BYTES = 2_000_000  # what a checkpoint takes beside its arrays, and some more
 
 
 class Checkpoints:
@@ -37,11 +43,9 @@ class Checkpoints:
         self._run = run
         self._checkpointer = ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
         self._thread = ThreadPoolExecutor(1)
-        self._saving: Future[None] | None = None
-        if hosts.is_first():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            for leftover in self._folder.glob(".*"):  # of a run that was killed
-                shutil.rmtree(leftover, ignore_errors=True)
+        self._saving: tuple[int, Future[None]] | None = None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._remove_leftovers()  # of a run that was killed
 
     @property
     def steps(self) -> list[int]:
@@ -68,10 +72,11 @@ class Checkpoints:
         rest = {name: value for name, value in vars(state).items() if name != "average"}
         items = _items(rest, generator.replace(params=state.average), scores)
         try:
+            _check_space(self._folder, int(1.1 * sum(x.nbytes for x in jax.tree.leaves(state))) + _METADATA_BYTES)
             self._checkpointer.save(self._beside(step), args=items)
         except Exception as error:  # orbax and tensorstore raise whatever the disk provokes
             raise self._not_saved(step, error) from error
-        self._saving = self._thread.submit(self._finish, step)
+        self._saving = step, self._thread.submit(self._finish, step)
 
     def _finish(self, step: int) -> None:
         """Waits until the files are written, and gives them their name."""
@@ -158,17 +163,19 @@ class Checkpoints:
         saving, self._saving = self._saving, None
         if saving is None:
             return
+        step, future = saving
         try:
-            saving.result()
+            future.result()
         except Exception as error:
-            raise self._not_saved(None, error) from error
+            raise self._not_saved(step, error) from error
 
-    def _not_saved(self, step: int | None, error: Exception) -> InputError:
-        for leftover in self._folder.glob(".*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        what = "the checkpoint" if step is None else f"the checkpoint of step {step}"
+    def _not_saved(self, step: int, error: Exception) -> InputError:
         where = f"the last good one is {self.newest}" if self.newest else "there was none before"
-        return InputError(f"{what} could not be saved: {root_cause(error)}; {where}")
+        return InputError(f"the checkpoint of step {step} could not be saved: {root_cause(error)}; {where}")
+
+    def _remove_leftovers(self) -> None:
+        for leftover in self._folder.glob(".*") if hosts.is_first() else ():
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def close(self) -> None:
         """Waits for a save under way, and ends the saving."""
@@ -177,6 +184,31 @@ class Checkpoints:
         finally:
             self._thread.shutdown()
             self._checkpointer.close()
+            self._remove_leftovers()  # of a save that failed
+
+
+def quieten_orbax() -> None:
+    """Keeps from the console what orbax and its threads print beside what they raise, and of every file they touch."""
+    logging.set_verbosity(logging.WARNING)
+    logging.get_absl_handler().addFilter(lambda record: not record.exc_info)
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+    print_exception = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        # Where one write fails, the others go on, and find that nobody waits for them any more.
+        if str(error) != "Event loop is closed":
+            print_exception(kind, error, trace)
+
+    sys.excepthook = hook
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    """Raises OSError where the disk has less room: it is better not begun than broken off."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(
+            f"{os.strerror(errno.ENOSPC)}: it takes about {needed / 1e6:,.1f} MB, {free / 1e6:,.1f} MB are free"
+        )
 
 
 def write_checkpoint(folder: Path, generator: Generator, rest: dict[str, Any] | None) -> None:

@@ -117,9 +117,9 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
     compiled, started = sharding.compile_step(step, setup.mesh), time.perf_counter()
     bar = None
     start = step.first_step + (number - step.first_step) * step.batches  # reconstruction takes one a step
-    with contextlib.closing(
-        Feed(setup.data.photographs, setup.data.count, setup.config, setup.mesh, start, step.batches)
-    ) as feed:
+    with contextlib.ExitStack() as stack:
+        feed = Feed(setup.data.photographs, setup.data.count, setup.config, setup.mesh, start, step.batches)
+        stack.enter_context(contextlib.closing(feed))
         while number < last and not run.stopped:
             state, metrics = compiled(state, feed.next(), setup.vgg)
             number += 1
@@ -127,14 +127,13 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
             if bar is None:  # the first step compiles: its time would spoil the rate
                 _say(f"{label}, {kind}: compiled and first step done in {time.perf_counter() - started:.1f} s")
                 bar = _progress_bar(f"{label}, {kind}", (last - number + 1) * images_per_step, images_per_step)
+                stack.enter_context(bar)
                 feed.waited_share()  # counts from here on
             else:
                 bar.update(images_per_step)
             bar.set_postfix(step=number, loss=f"{values['total']:.4f}", refresh=False)
             _report_step(run, number, number == last, state, values, bar, feed)
             run.stopped = hosts.any_host(run.interrupt.requested)
-    if bar is not None:
-        bar.close()
     return state
 
 
