@@ -64,8 +64,7 @@ def start_hosts(folder: Path, hosts: int, *arguments: str, devices: int = 1) -> 
 
 
 def finish(*processes: subprocess.Popen[str], status: int = 0) -> list[str]:
-    """Waits for processes that must end with `status`; returns what each wrote to standard output, Gloo's lines apart.
-    """
+    """Waits for processes that must end with `status`; returns what each wrote to standard output, Gloo's lines apart."""
     outputs = [process.communicate(timeout=300) for process in processes]
     for process, (out, err) in zip(processes, outputs, strict=True):
         assert process.returncode == status, f"status {process.returncode}\n{out}\n{err}"
