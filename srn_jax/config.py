@@ -89,10 +89,11 @@ class Adam:
 
 @dataclass(kw_only=True, slots=True)
 class Compute:
-    """How a step is computed; none of it changes what is computed, but for rounding."""
+    """How a step is computed; but for rounding, and the release's ID-MRF, it does not change what is computed."""
 
     dtype: str = "float32"  # of the networks, a name in train.precision.DTYPES; all else stays float32
-    accumulate: int = 1  # parts that a device's batch is computed in, one after the other: less memory, the same step
+    accumulate: int = 1  # parts of a device's batch, computed one after the other: less memory; the release's ID-MRF
+    # centers features over a part then
     remat: str = "none"  # a name in train.precision.REMAT: what the backward pass computes again, for less memory
 
 
@@ -118,7 +119,7 @@ class Data:
     color: float = 0.0  # strength in [0, 1] of random brightness, contrast, saturation and hue
     threads: int = 4  # that read pictures, in each process that does
     workers: int = 0  # processes that read pictures; 0 = the training process itself, which is best for few cores
-    prefetch: int = 4  # batches read ahead
+    prefetch: int = 4  # steps read ahead, by each process that reads
 
 
 @dataclass(kw_only=True, slots=True)
@@ -134,7 +135,7 @@ class Run:
     save_every_steps: int = 1_000
     keep_newest: int = 2
     keep_best: int = 1
-    max_unreadable: int = 100  # pictures that may fail to decode before the run stops
+    max_unreadable: int = 100  # pictures that may fail to decode before the run stops, on each host
 
 
 @dataclass(kw_only=True, slots=True)
@@ -262,6 +263,7 @@ def check(config: Config) -> None:
     _require(config.reconstruction.steps + config.adversarial.steps > 0, config, "reconstruction.steps", "at least 1")
     for name in ("log", "image", "evaluate", "save"):
         _require(getattr(config.run, f"{name}_every_steps") >= 1, config, f"run.{name}_every_steps", "at least 1")
+    _require(config.run.max_unreadable >= 0, config, "run.max_unreadable", "at least 0")
     _require(config.run.keep_newest >= 1, config, "run.keep_newest", "at least 1")
     _require(config.run.keep_best >= 0, config, "run.keep_best", "at least 0")
 

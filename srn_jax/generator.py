@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from absl import logging
 from flax import struct
 
 from srn_jax import files
@@ -97,7 +98,10 @@ def load_generator(path: str | Path) -> Generator:
 
 
 def find_checkpoint(path: Path) -> Path:
-    """Returns the checkpoint that `path` is, or the newest one in it; raises InputError where there is none."""
+    """Returns the checkpoint that `path` is, or the newest whole one in it; raises InputError where there is none.
+
+    A damaged one is named in a warning, and the one before is taken; if all are, it is the newest.
+    """
     if not path.is_dir():
         raise InputError(f"no checkpoint at {path}: there is no such folder")
     if (path / PARAMETERS).exists() or (path / ARCHITECTURE).exists():
@@ -106,8 +110,18 @@ def find_checkpoint(path: Path) -> Path:
         if folder.is_dir():
             steps = [child for child in folder.iterdir() if child.is_dir() and child.name.isdecimal()]
             if steps:
-                return max(steps, key=lambda child: int(child.name))
+                steps.sort(key=lambda child: int(child.name), reverse=True)
+                return next((step for step in steps if len(steps) == 1 or _is_whole(step)), steps[0])
     raise InputError(f"{path} is no checkpoint, and no workdir of a run: it holds no checkpoints/STEP")
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        check_seal(folder)
+    except InputError as error:
+        logging.warning("checkpoint %s is damaged, the one before is taken: %s", folder, error)
+        return False
+    return True
 
 
 def root_cause(error: BaseException) -> str:

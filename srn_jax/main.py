@@ -43,6 +43,8 @@ def main(argv: list[str]) -> None:
     name = "_".join([Path(file).stem, *([argument] if argument else [])])
     workdir = Path(_WORKDIR.value or f"runs/{name}").expanduser().absolute()
     # Imported here, so that --help and a misspelt flag answer at once.
+    import jax
+
     from srn_jax.report import report
     from srn_jax.train import hosts
     from srn_jax.train.checkpoint import quieten_orbax
@@ -65,6 +67,11 @@ def main(argv: list[str]) -> None:
             sys.exit(_INTERRUPTED.value)
     except (InputError, DivergedError) as error:
         hosts.leave(error)
+    except jax.errors.JaxRuntimeError as error:
+        if not jax.distributed.is_initialized():
+            raise
+        lost = str(error).splitlines()[0]
+        hosts.leave(InputError(f"lost contact with the other hosts, or failed: {lost}; the same command goes on"))
     except OSError as error:  # a full disk, a folder that may not be written
         hosts.leave(InputError(f"{error.filename or workdir}: {error.strerror or error}"))
     except KeyboardInterrupt:  # before the first step, or for the second time

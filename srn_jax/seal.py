@@ -15,7 +15,6 @@ _CHUNK = 1 << 22
 def seal(folder: Path) -> None:
     """Lists all files below `folder` in it; the last thing that is written before a checkpoint is given its name."""
     (folder / _NAME).unlink(missing_ok=True)
-    (folder / _NAME).unlink(missing_ok=True)
     found = {str(file.relative_to(folder)): _describe(file) for file in sorted(folder.rglob("*")) if file.is_file()}
     with (folder / _NAME).open("w") as file:
         json.dump(found, file, separators=(",", ":"))
@@ -41,11 +40,15 @@ def check_seal(folder: Path, items: tuple[str, ...] = ("",)) -> None:
         if not name.startswith(items):
             continue
         file = folder / name
-        if not file.is_file():
-            raise InputError(f"{file} is missing")
-        if (there := file.stat().st_size) != size:
+        try:
+            there, found = _describe(file)
+        except FileNotFoundError as error:
+            raise InputError(f"{file} is missing") from error
+        except OSError as error:  # an unreadable sector is damage, too
+            raise InputError(f"{file} cannot be read: {error.strerror}") from error
+        if there != size:
             raise InputError(f"{file} has {there:,} bytes where {size:,} were written")
-        if _describe(file)[1] != checksum:
+        if found != checksum:
             raise InputError(f"{file} is damaged: its checksum is not that of what was written")
 
 

@@ -1,6 +1,10 @@
 """Four virtual CPU devices, shape-checked array functions, and no silent rank promotion, for every test."""
 
 import os
+import shutil
+import tempfile
+
+import pytest
 
 # Tests compile far more than they compute: without LLVM's optimizations they take two thirds of the time.
 _FLAGS = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
@@ -8,6 +12,11 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}"
 # Several virtual devices deadlock on small machines when their collectives share too few threads.
 os.environ.setdefault("PJRT_NPROC", "16")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# And they compile the same again and again: what one test, or program that it starts, has compiled, the next one finds.
+_CACHE = None
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE = tempfile.mkdtemp(prefix="srn_jax_tests_")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 
 from jaxtyping import install_import_hook  # noqa: E402
 
@@ -16,3 +25,10 @@ install_import_hook("srn_jax", "beartype.beartype")
 import jax  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Removes the compilation cache; its maker is the process that started the others."""
+    del config
+    if _CACHE is not None:
+        shutil.rmtree(_CACHE, ignore_errors=True)

@@ -27,7 +27,7 @@ def start(folder: Path, *arguments: str, devices: int = 1, host: tuple[str, ...]
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=environment(folder, devices),
+        env=environment(devices),
     )
 
 
@@ -36,19 +36,16 @@ def command(folder: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "srn_jax.main", "--config=tests/tiny_run.py", f"--workdir={folder}", *arguments]
 
 
-def environment(folder: Path, devices: int = 1) -> dict[str, str]:
+def environment(devices: int = 1) -> dict[str, str]:
     """Returns the environment for so many virtual CPU devices."""
     flags = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0"
-    # Every start compiles the same programs: all but the first find them in a cache.
-    cache = {
-        "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "cache"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
-    return os.environ | cache | {"XLA_FLAGS": flags, "PJRT_NPROC": "16", "JAX_PLATFORMS": "cpu"}
+    return os.environ | {"XLA_FLAGS": flags, "PJRT_NPROC": "16", "JAX_PLATFORMS": "cpu"}
 
 
-def start_hosts(folder: Path, hosts: int, *arguments: str, devices: int = 1) -> list[subprocess.Popen[str]]:
-    """Starts the tiny run on several hosts of so many devices each."""
+def start_hosts(
+    folder: Path, hosts: int, *arguments: str, devices: int = 1, last: tuple[str, ...] = (), last_devices: int = 0
+) -> list[subprocess.Popen[str]]:
+    """Starts the tiny run on several hosts of so many devices each; the last of them has arguments of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -56,7 +53,8 @@ def start_hosts(folder: Path, hosts: int, *arguments: str, devices: int = 1) -> 
         start(
             folder,
             *arguments,
-            devices=devices,
+            *(last if number == hosts - 1 else ()),
+            devices=last_devices if last_devices and number == hosts - 1 else devices,
             host=(f"--coordinator=127.0.0.1:{port}", f"--num_processes={hosts}", f"--process_id={number}"),
         )
         for number in range(hosts)
@@ -64,7 +62,7 @@ def start_hosts(folder: Path, hosts: int, *arguments: str, devices: int = 1) -> 
 
 
 def finish(*processes: subprocess.Popen[str], status: int = 0) -> list[str]:
-    """Waits for processes that must end with `status`; returns what each wrote to standard output, Gloo's lines apart."""
+    """Waits for processes that must end with `status`; returns what each wrote to standard output, without Gloo's."""
     outputs = [process.communicate(timeout=300) for process in processes]
     for process, (out, err) in zip(processes, outputs, strict=True):
         assert process.returncode == status, f"status {process.returncode}\n{out}\n{err}"

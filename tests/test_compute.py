@@ -96,6 +96,7 @@ def test_the_way_of_computing_changes_no_gradient(devices, changes):
     assert_close(moves(devices, **changes), reference(devices), 2e-4)
 
 
+@pytest.mark.slow
 def test_pmap_is_shard_map():
     (one, metrics), (other, others) = (moves(4, 0, parallel=parallel) for parallel in ("shard_map", "pmap"))
     assert_close(one, other, 1e-6)

@@ -3,12 +3,14 @@
 import signal
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from srn_jax.errors import InputError
 from srn_jax.train import hosts
 from tests import programs
+from tests.tiny import write_pictures
 
 pytestmark = pytest.mark.slow
 STEPS = ("--config.reconstruction.steps=10", "--config.adversarial.steps=10")
@@ -79,6 +81,57 @@ def test_what_one_host_finds_wrong_ends_both_with_one_line(one_by_four):
         _, err = process.communicate(timeout=200)
         assert process.returncode == 2, err
         assert "belongs to a run with other settings (data.batch was 4, is 6)" in err.strip().splitlines()[-1]
+
+
+def refusals(*processes) -> list[str]:
+    """Returns the last line that each wrote before it ended with status 2, without a traceback."""
+    lines = []
+    for process in processes:
+        _, err = process.communicate(timeout=200)
+        assert process.returncode == 2, err
+        assert "Traceback" not in err, err
+        lines.append(err.strip().splitlines()[-1])
+    return lines
+
+
+def test_hosts_that_were_started_differently_refuse(tmp_path):
+    last = ("--config.run.save_every_steps=7",)
+    for line in refusals(*programs.start_hosts(tmp_path / "run", 2, *STEPS, last=last)):
+        assert (
+            "hosts 0 and 1 differ in settings: run.save_every_steps=1000 on the first, run.save_every_steps=7" in line
+        )
+    for line in refusals(*programs.start_hosts(tmp_path / "run", 2, *STEPS, devices=1, last_devices=3)):
+        assert "the processes have 1, 3 devices; all take as many" in line
+    for line in refusals(*programs.start_hosts(tmp_path / "run", 2, *STEPS, "--config.parallel=pmap")):
+        assert "parallel is 'pmap', which takes one host; several take 'shard_map'" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_fails_on_one_host_within_the_run_ends_both_with_a_line(tmp_path):
+    for name in ("whole", "broken"):
+        write_pictures(tmp_path / name, 8)
+    picture = tmp_path / "broken" / "picture_002.png"
+    picture.write_bytes(bytes(picture.stat().st_size))
+    data = ("--config.data.source=folder", "--config.data.held_out=2", "--config.run.max_unreadable=0", *STEPS)
+    whole, broken = (f"--config.data.path={tmp_path / name}" for name in ("whole", "broken"))
+    first, second = refusals(*programs.start_hosts(tmp_path / "run", 2, *data, whole, last=(broken,)))
+    assert "host 1: 1 unreadable pictures, the last" in first
+    assert "error: 1 unreadable pictures, the last" in second
+    (tmp_path / "other" / "metrics.jsonl").mkdir(parents=True)
+    first, second = refusals(*programs.start_hosts(tmp_path / "other", 2, *STEPS))
+    assert "metrics.jsonl: Is a directory" in first
+    assert "host 0: " in second
+    assert "Is a directory" in second
+
+
+def test_a_process_that_nobody_answers_says_so(monkeypatch):
+    def initialize(*arguments, **more):
+        raise RuntimeError("DEADLINE_EXCEEDED")
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    with pytest.raises(InputError, match="cannot join the other processes: DEADLINE_EXCEEDED; --num_"):
+        hosts.connect("127.0.0.1:1", 2, 0)
+    hosts.connect(None, 1, None)  # alone, it asks nobody
 
 
 def test_flags_that_do_not_fit_are_refused():

@@ -1,6 +1,9 @@
 """Nothing is lost: a run that is killed at any moment, and started again, ends as if nothing had been."""
 
+import os
 import random
+import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -41,6 +44,40 @@ def live_and_die(folder: Path, chance: random.Random) -> bool:
     _, err = process.communicate()
     assert process.returncode == -9, f"ended by itself before it was killed: {err}"
     return any((folder / "checkpoints").glob(".*"))
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    """Returns the processes that any thread of the run has started."""
+    threads = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return [int(pid) for thread in threads for pid in thread.read_text().split()]
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_processes_that_read_pictures_live_as_long_as_the_run(tmp_path):
+    settings = ("--config.reconstruction.steps=100000", "--config.data.workers=2")
+    for number, status in ((signal.SIGTERM, 0), (signal.SIGKILL, -9)):
+        process = programs.start(tmp_path, *settings)
+        programs.wait_for_step(tmp_path, last_logged(tmp_path) + 3, process)
+        workers = children(process)
+        assert len(workers) >= 2
+        if number == signal.SIGTERM:  # to all of a job's processes, as schedulers do
+            for worker in workers:
+                os.kill(worker, number)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=100)
+        assert process.returncode == status, err
+        assert "Traceback" not in err, err
+        assert status or "stopped by SIGTERM, saved as" in out
+        deadline = time.monotonic() + 20
+        while not all(gone(worker) for worker in workers):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
 
 def test_twenty_kills_change_nothing(tmp_path):

@@ -116,7 +116,7 @@ def test_another_experiment_in_the_folder_is_refused(whole):
     record = whole / "config.json"
     text = record.read_text()
     record.write_text(text.replace('"training": "15 pictures', '"training": "14 pictures'))
-    with pytest.raises(InputError, match=r"photographs.training was '14 pictures, \w+', is '15 pictures"):
+    with pytest.raises(InputError, match=r"inputs.training was '14 pictures, \w+', is '15 pictures"):
         run(whole)
     record.write_text(text[:50])
     with pytest.raises(InputError, match=r"config.json is damaged"):

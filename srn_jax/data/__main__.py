@@ -1,6 +1,7 @@
 """`python -m srn_jax.data`: lists the paper's data sets, prepares them, and tells what there is of one."""
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -217,8 +218,8 @@ def _fetched(downloads: Path) -> set[str]:
     """Returns the addresses of what TFDS has downloaded before."""
     urls: set[str] = set()
     for file in (*downloads.glob("*.INFO"), *downloads.glob("*/*.INFO")):
-        if file.with_suffix("").exists():
-            urls.update(json.loads(file.read_text()).get("urls", []))
+        with contextlib.suppress(OSError, ValueError):  # cut or unreadable: it will be fetched again
+            urls.update(json.loads(file.read_text()).get("urls", []) if file.with_suffix("").exists() else [])
     return urls
 
 
@@ -275,6 +276,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         sys.exit(main())
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         sys.stdout.flush()
         print(f"interrupted; {_AFTER}", file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,9 +79,14 @@ class Files:
         return self.paths[index]
 
     def fingerprint(self) -> str:
-        """Returns how many files there are, and a digest of their names."""
-        names = "\n".join(path.name for path in self.paths)
-        return f"{len(self.paths)} pictures, {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+        """Returns how many files there are, and a digest of their names and of some of their sizes.
+
+        It stays the same where the folder is moved as a whole.
+        """
+        root = os.path.commonpath([path.parent for path in self.paths])
+        sizes = [path.stat().st_size if path.is_file() else 0 for path in self.paths[:: max(1, len(self.paths) // 100)]]
+        text = "\n".join([*(os.path.relpath(path, root) for path in self.paths), *map(str, sizes)])
+        return f"{len(self.paths)} pictures, {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 class Unreadable(NamedTuple):

@@ -1,6 +1,10 @@
 """From a source to batches: endless, shuffled and augmented for training; fixed for evaluation."""
 
 import math
+import os
+import signal
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -67,7 +71,21 @@ def training_batches(
         return read
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()  # grain's workers ask flags that only absl programs have parsed
-    return read.mp_prefetch(grain.MultiprocessingOptions(num_workers=data.workers))
+    return read.mp_prefetch(grain.MultiprocessingOptions(num_workers=data.workers), _start_worker)
+
+
+def _start_worker(index: int, count: int) -> None:
+    """Makes a worker live exactly as long as the run: signals to all of a job's processes are the run's to answer."""
+    del index, count
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+    def end_with(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)  # the run was killed
+
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
 
 
 def _cut(found: Found, rng: np.random.Generator, *, data: Data, canvas: geometry.Size) -> Cut:

@@ -65,14 +65,19 @@ class Checkpoints:
         Raises:
           InputError: this or the save before could not be written, with the reason and the last good checkpoint.
         """
-        self.wait()
         step = int(state.step)
-        if hosts.any_host("there" if step in self.steps else None):
+        with hosts.agreeing(lambda: "there" if step in self.steps else None) as agreement:
+            self.wait()
+            needed = int(1.1 * sum(x.nbytes for x in jax.tree.leaves(state))) + _METADATA_BYTES
+            try:
+                _check_space(self._folder, needed)
+            except OSError as error:
+                raise self._not_saved(step, error) from error
+        if agreement.wish:
             return
         rest = {name: value for name, value in vars(state).items() if name != "average"}
         items = _items(rest, generator.replace(params=state.average), scores)
         try:
-            _check_space(self._folder, int(1.1 * sum(x.nbytes for x in jax.tree.leaves(state))) + _METADATA_BYTES)
             self._checkpointer.save(self._beside(step), args=items)
         except Exception as error:  # orbax and tensorstore raise whatever the disk provokes
             raise self._not_saved(step, error) from error
@@ -113,42 +118,39 @@ class Checkpoints:
           shapes: a state of `jax.ShapeDtypeStruct`s with shardings, on whatever devices there are now.
 
         Raises:
-          InputError: there are checkpoints, and none can be read.
+          InputError: there are checkpoints, and none is whole; or one is, but not of this run.
         """
         steps, problems = self.steps, []
-        hosts.same_everywhere(str(steps), "list of checkpoints (the workdir must be on storage that all hosts share)")
+        hosts.same_everywhere([f"steps {steps}"], "checkpoints (the workdir must be on storage that all share)")
         for step in steps:
             folder = self._folder / str(step)
-            restored, problem = self._read(folder, shapes)
-            if problem := hosts.any_host(problem):
-                problems.append(f"{folder}: {problem}")
+            damage = None
+            try:
+                check_seal(folder)
+            except InputError as error:
+                damage = str(error)
+            if damage := hosts.any_host(damage):
+                problems.append(f"{folder}: {damage}")
                 logging.warning("checkpoint cannot be read, trying the one before: %s", problems[-1])
                 continue
+            restored = self._read(folder, shapes)
             self._set_aside(steps[: len(problems)])
             return restored
         if problems:
             raise InputError(f"none of {len(problems)} checkpoints can be read, the newest {problems[0]}")
         return None
 
-    def _read(self, folder: Path, shapes: TrainState) -> tuple[TrainState | None, str | None]:
-        """Returns the state in `folder`, or why it cannot be had."""
+    def _read(self, folder: Path, shapes: TrainState) -> TrainState:
         rest = {name: value for name, value in vars(shapes).items() if name != "average"}
         items: dict[str, Any] = {
             STATE: ocp.args.StandardRestore(rest),
             PARAMETERS: ocp.args.StandardRestore(shapes.average),
         }
-        damage = None
-        try:
-            check_seal(folder)
-        except InputError as error:
-            damage = str(error)
-        if damage := hosts.any_host(damage):
-            return None, damage
         try:
             restored = self._checkpointer.restore(folder, args=ocp.args.Composite(**items))
-        except Exception as error:  # sealed, but not what this run would have saved
-            return None, root_cause(error)
-        return shapes.replace(average=restored[PARAMETERS], **restored[STATE]), None
+        except Exception as error:  # whole, so it is no damage that another checkpoint would not have
+            raise InputError(f"checkpoint {folder} is whole, but cannot be restored: {root_cause(error)}") from error
+        return shapes.replace(average=restored[PARAMETERS], **restored[STATE])
 
     def _set_aside(self, steps: list[int]) -> None:
         """Renames damaged checkpoints to STEP.damaged: their steps will be saved again, and nothing is lost."""

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NoReturn
 
 import jax
@@ -12,7 +13,8 @@ from jax.experimental import multihost_utils
 
 from srn_jax.errors import InputError, fail
 
-_TEXT_BYTES = 2048  # of a message that travels between hosts
+_TEXT_BYTES = 1024  # of a message that travels between hosts
+_LONG_TEXT_BYTES = 1 << 16
 
 
 def connect(coordinator: str | None, processes: int | None, process: int | None) -> None:
@@ -64,27 +66,41 @@ def any_host(wish: str | None) -> str | None:
     return next((text for text in _all_texts(wish or "") if text), None)
 
 
+@dataclass
+class Agreement:
+    """What hosts agreed on: the wish of the first of them that had one."""
+
+    wish: str | None = None
+
+
 @contextlib.contextmanager
-def agreeing() -> Iterator[None]:
-    """Runs what may raise InputError on some of the hosts; all hosts then raise it, or none. All of them must come."""
-    problem, trouble = "", None
+def agreeing(wish: Callable[[], str | None] = lambda: None) -> Iterator[Agreement]:
+    """Runs what may raise InputError or OSError on some of the hosts; all hosts then raise, or none. All must come.
+
+    Within it no host may wait for another. `wish` is asked at the end; what any host wishes stands in the agreement.
+    """
+    trouble, agreement = None, Agreement()
     try:
-        yield
-    except InputError as error:
-        problem, trouble = str(error), error
-    problems = _all_texts(problem)
+        yield agreement
+    except (InputError, OSError) as error:
+        trouble = error
+    texts = _all_texts(f"!{trouble}" if trouble else wish() or "")
     if trouble is not None:
         raise trouble
-    for number, text in enumerate(problems):
-        if text:
-            raise InputError(f"host {number}: {text}")
+    for number, text in enumerate(texts):
+        if text.startswith("!"):
+            raise InputError(f"host {number}: {text[1:]}")
+    agreement.wish = next((text for text in texts if text), None)
 
 
-def same_everywhere(description: str, what: str) -> None:
-    """Raises InputError where hosts were started with different `what`."""
-    for number, text in enumerate(_all_texts(description)):
-        if text != _cut(description):
-            raise InputError(f"host {number} has another {what} than host {jax.process_index()}: {text}; {description}")
+def same_everywhere(lines: list[str], what: str) -> None:
+    """Raises InputError, on all hosts, with the lines that differ, where `lines`, which describe `what`, do."""
+    texts = [text.splitlines() for text in _all_texts("\n".join(lines), _LONG_TEXT_BYTES)]
+    for number, text in enumerate(texts):
+        if text != texts[0]:
+            differing = [line for line in texts[0] if line not in text], [line for line in text if line not in texts[0]]
+            first, other = ("; ".join(part) or "nothing of it" for part in differing)
+            raise InputError(f"hosts 0 and {number} differ in {what}: {first} on the first, {other} on the other")
 
 
 def leave(error: Exception) -> NoReturn:
@@ -92,7 +108,7 @@ def leave(error: Exception) -> NoReturn:
 
     Of several hosts, without the farewell that would wait for the others: they may be waiting for this one.
     """
-    if jax.process_count() == 1:
+    if not jax.distributed.is_initialized():
         fail(error)
     try:
         fail(error)
@@ -102,15 +118,12 @@ def leave(error: Exception) -> NoReturn:
         os._exit(2)
 
 
-def _all_texts(text: str) -> list[str]:
-    if jax.process_count() == 1:
-        return [_cut(text)]
-    encoded = _cut(text).encode()
-    padded = np.zeros(_TEXT_BYTES, np.uint8)
+def _all_texts(text: str, size: int = _TEXT_BYTES) -> list[str]:
+    """Returns what each host gave, each cut to `size` bytes."""
+    if not jax.distributed.is_initialized():
+        return [text]
+    encoded = text.encode()[:size]
+    padded = np.zeros(size, np.uint8)
     padded[: len(encoded)] = np.frombuffer(encoded, np.uint8)
-    gathered = np.asarray(multihost_utils.process_allgather(padded))
-    return [bytes(row).rstrip(b"\0").decode() for row in gathered]
-
-
-def _cut(text: str) -> str:
-    return text.encode()[:_TEXT_BYTES].decode(errors="ignore")
+    gathered = np.asarray(multihost_utils.process_allgather(padded)).reshape(jax.process_count(), size)
+    return [bytes(row).rstrip(b"\0").decode(errors="ignore") for row in gathered]

@@ -78,7 +78,7 @@ def train(config: Config, folder: Path) -> Outcome:
     with contextlib.ExitStack() as stack:
         with hosts.agreeing():
             if hosts.is_first():
-                stack.enter_context(workdir.claim(folder, setup.config, setup.data.prints))
+                stack.enter_context(workdir.claim(folder, setup.config, setup.inputs))
         _say(describe(setup, folder))
         checkpoints = stack.enter_context(contextlib.closing(Checkpoints(folder, setup.config.run)))
         try:
@@ -93,7 +93,10 @@ def _train(setup: Setup, folder: Path, checkpoints: Checkpoints, stack: contextl
     if restored is not None:
         state = restored
         _say(f"continuing from step {int(state.step)}, {checkpoints.newest}")
-    log = stack.enter_context(contextlib.closing(Log(folder, int(state.step)))) if hosts.is_first() else None
+    log = None
+    with hosts.agreeing():
+        if hosts.is_first():
+            log = stack.enter_context(contextlib.closing(Log(folder, int(state.step))))
     run = _Run(setup, checkpoints, log, stack.enter_context(Interrupt()))
     for number, step in enumerate(setup.steps, start=1):
         if not run.stopped and int(state.step) < step.first_step + step.phase.steps:
@@ -120,10 +123,14 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
     with contextlib.ExitStack() as stack:
         feed = Feed(setup.data.photographs, setup.data.count, setup.config, setup.mesh, start, step.batches)
         stack.enter_context(contextlib.closing(feed))
+        with hosts.agreeing():
+            images = feed.next()
         while number < last and not run.stopped:
-            state, metrics = compiled(state, feed.next(), setup.vgg)
+            step_started = time.perf_counter()
+            state, metrics = compiled(state, images, setup.vgg)
             number += 1
             values = _finite_values(run, number, metrics)
+            feed.worked(time.perf_counter() - step_started)
             if bar is None:  # the first step compiles: its time would spoil the rate
                 _say(f"{label}, {kind}: compiled and first step done in {time.perf_counter() - started:.1f} s")
                 bar = _progress_bar(f"{label}, {kind}", (last - number + 1) * images_per_step, images_per_step)
@@ -133,7 +140,9 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
                 bar.update(images_per_step)
             bar.set_postfix(step=number, loss=f"{values['total']:.4f}", refresh=False)
             _report_step(run, number, number == last, state, values, bar, feed)
-            run.stopped = hosts.any_host(run.interrupt.requested)
+            with hosts.agreeing(lambda: run.interrupt.requested) as agreement:
+                images = feed.next()
+            run.stopped = agreement.wish
     return state
 
 
@@ -161,28 +170,30 @@ def _report_step(
 ) -> None:
     """Writes what is due at this step: scalars, held-out scores, strips, a checkpoint."""
     settings, scores, held_out = run.setup.config.run, None, run.setup.data.held_out
-    if (number % settings.log_every_steps == 0 or last) and run.log:
-        images = bar.n - bar.initial  # since the first step, which compiled
-        rate = {"images_per_second": images / bar.format_dict["elapsed"]} if images else {}
-        run.log.scalars(number, values | rate | {"data_wait_share": feed.waited_share()})
+    logged = number % settings.log_every_steps == 0 or last
     saved = number % settings.save_every_steps == 0 or last
     pictured = number % settings.image_every_steps == 0 or last
     # A checkpoint without scores is never the best, and one that paints NaN is none.
     evaluated = number % settings.evaluate_every_steps == 0 or saved
-    if evaluated or pictured:
-        generator = _generator(run, state)
-        if evaluated:
-            try:
-                completed = evaluate.complete(generator, held_out)
-            except InputError as error:  # finite losses, but parameters beyond all bounds
-                raise _diverged(run, number, str(error)) from error
-            scores = _first_host_s(evaluate.mean_scores(completed, held_out))
-            if run.log:
+    generator = _generator(run, state)
+    if evaluated:
+        try:
+            completed = evaluate.complete(generator, held_out)
+        except InputError as error:  # finite losses, but parameters beyond all bounds
+            raise _diverged(run, number, str(error)) from error
+        scores = _first_host_s(evaluate.mean_scores(completed, held_out))
+        _say(f"step {number}: held-out PSNR of the unknown region {scores[METRIC]:.2f} dB")
+    if logged or evaluated or pictured:
+        with hosts.agreeing():
+            if run.log and logged:
+                images = bar.n - bar.initial  # since the first step, which compiled
+                rate = {"images_per_second": images / bar.format_dict["elapsed"]} if images else {}
+                run.log.scalars(number, values | rate | {"data_wait_share": feed.waited_share()})
+            if run.log and scores:
                 run.log.scalars(number, {f"held_out/{name}": value for name, value in scores.items()})
-            _say(f"step {number}: held-out PSNR of the unknown region {scores[METRIC]:.2f} dB")
-        if pictured and run.log:
-            few = held_out.spread(_STRIPS)
-            run.log.strips(number, evaluate.strips(evaluate.complete(generator, few), few))
+            if run.log and pictured:
+                few = held_out.spread(_STRIPS)
+                run.log.strips(number, evaluate.strips(evaluate.complete(generator, few), few))
     if saved:
         run.checkpoints.save(state, _generator(run, state), scores)
 

@@ -80,7 +80,7 @@ SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
 
 def learning_rate(phase: Phase, name: str) -> Callable[[Int[Array, ""]], Float[Array, ""]]:
     """Returns the rate as a function of the own step of the phase called `name`, warmed up linearly."""
-    schedule = pick(SCHEDULES, phase.schedule, f"{name}.schedule")(phase.learning_rate, phase.steps)
+    schedule = pick(SCHEDULES, phase.schedule, f"{name}.schedule")(phase.learning_rate, max(1, phase.steps))
 
     def rate(step: Int[Array, ""]) -> Float[Array, ""]:
         return jnp.asarray(schedule(step)) * jnp.minimum(1.0, (step + 1) / max(phase.warmup_steps, 1))

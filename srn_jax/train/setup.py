@@ -1,9 +1,11 @@
 """What a run needs before its first step, made and checked as a whole before anything is written."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,6 +45,7 @@ class Setup:
 
     Attributes:
       steps: the phases' steps, in order.
+      inputs: what tells photographs and filters from others, by their part in the run.
       vgg: VGG-19's parameters on every device; {} where no phase needs them.
       state: the state of step 0.
       started: where its weights come from, in words; "" if they are as drawn.
@@ -53,6 +56,7 @@ class Setup:
     networks: Networks
     steps: list[Step]
     data: Data
+    inputs: dict[str, str]
     vgg: Any
     state: TrainState
     started: str
@@ -65,8 +69,10 @@ def prepare(config: Config, folder: Path) -> Setup:
       InputError: the data, the weights or the number of devices do not fit, on this host or another; hosts differ; the
         folder is another run's.
     """
+    sharding.check_devices()
+    hosts.same_everywhere([f"workdir={folder}", *_shared_settings(config)], "settings")
+    mesh = sharding.build_mesh(config.data.batch, config.compute.accumulate)
     with hosts.agreeing():
-        mesh = sharding.build_mesh(config.data.batch, config.compute.accumulate)
         networks = build_networks(config)
         steps = build_steps(config, networks, sharding.AXIS)
         for step in steps:
@@ -81,11 +87,13 @@ def prepare(config: Config, folder: Path) -> Setup:
                 started += "; Adam starts afresh with the second phase"
         data = _read_data(config)
         parameters = _load_vgg(config, networks, steps)
+        inputs = data.prints | {"vgg": _fingerprint(parameters)}
         if hosts.is_first():
-            workdir.check(folder, config, data.prints)
-    hosts.same_everywhere(f"{data.prints}", "collection of pictures")
+            workdir.check(folder, config, inputs)
+    weights = f"started with {_fingerprint(state.params) if started else 'nothing'}"
+    hosts.same_everywhere([f"{name}: {text}" for name, text in inputs.items()] + [weights], "pictures or weights")
     vgg = sharding.put_replicated(mesh, parameters)
-    return Setup(config, mesh, networks, steps, data, vgg, state, started)
+    return Setup(config, mesh, networks, steps, data, inputs, vgg, state, started)
 
 
 def describe(setup: Setup, folder: Path) -> str:
@@ -99,6 +107,31 @@ def describe(setup: Setup, folder: Path) -> str:
         f"{devices.flat[0].device_kind}{processes}; workdir {folder}",
     ]
     return "\n".join([*lines, *([setup.started] if setup.started else [])])
+
+
+# What may differ between hosts: where each has its files, and how it reads them.
+_OWN = (
+    "data.path",
+    "data.held_out_path",
+    "data.threads",
+    "data.workers",
+    "data.prefetch",
+    "loss.vgg",
+    "run.start_from",
+)
+
+
+def _shared_settings(config: Config) -> list[str]:
+    settings = workdir.flatten(dataclasses.asdict(config))
+    return [f"{name}={value!r}" for name, value in settings.items() if name not in _OWN]
+
+
+def _fingerprint(parameters: Any) -> str:
+    """Returns a checksum of arrays, "none" where there are none."""
+    checksum = google_crc32c.Checksum()
+    for leaf in jax.tree.leaves(parameters):
+        checksum.update(np.ascontiguousarray(leaf).tobytes())
+    return checksum.hexdigest().decode() if parameters else "none"
 
 
 def _init(config: Config, networks: Networks, mesh: jax.sharding.Mesh) -> TrainState:

@@ -1,5 +1,6 @@
 """One step on one device or many, of one host or many: the mesh, where arrays lie on it, and the compiled program."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,13 @@ from srn_jax.train.step import Metrics, Step
 
 AXIS = "batch"
 _IMAGES = P(None, AXIS)  # [k, b, h, w, 3], k batches, each split over the devices
+
+
+def check_devices() -> None:
+    """Raises InputError, on all hosts alike, where they have different numbers of devices."""
+    counts = Counter(device.process_index for device in jax.devices())
+    if len(set(counts.values())) > 1:
+        raise InputError(f"the processes have {', '.join(map(str, counts.values()))} devices; all take as many")
 
 
 def build_mesh(batch: int, accumulate: int = 1) -> Mesh:

@@ -1,5 +1,6 @@
 """A run's folder remembers the configuration that it was started with, and refuses one that would not continue it."""
 
+import contextlib
 import dataclasses
 import errno
 import fcntl
@@ -21,9 +22,7 @@ _RECORD = "config.json"
 # What may change between two starts of one run; everything else would make it another experiment.
 _CHANGEABLE = (
     "parallel",
-    "compute.accumulate",
     "compute.remat",
-    "adversarial.steps",
     "data.path",
     "data.held_out_path",
     "data.threads",
@@ -40,30 +39,33 @@ _CHANGEABLE = (
 )
 
 
-def claim(workdir: Path, config: Config, photographs: dict[str, str]) -> TextIO:
-    """Makes `workdir` the folder of `config`'s run on `photographs`, fingerprints by their part in it.
+def claim(workdir: Path, config: Config, inputs: dict[str, str]) -> TextIO:
+    """Makes `workdir` the folder of `config`'s run on `inputs`, fingerprints of photographs and weights by their part.
 
     The file that is returned locks the folder until it is closed, or its process has ended in whatever way.
 
     Raises:
       InputError: the folder belongs to another run, with the differences; is in use; or cannot be written.
     """
-    described = check(workdir, config, photographs)
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        lock = _lock(workdir)
-    except OSError as error:
-        raise InputError(f"cannot use the workdir {workdir}: {error.strerror}") from error
-    files.write_text(workdir / _RECORD, json.dumps(described, indent=2) + "\n")
+    check(workdir, config, inputs)  # before anything is written
+    with contextlib.ExitStack() as stack:
+        try:
+            workdir.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(_lock(workdir))
+            described = check(workdir, config, inputs)  # whoever held the lock may have made it another run's
+            files.write_text(workdir / _RECORD, json.dumps(described, indent=2) + "\n")
+        except OSError as error:
+            raise InputError(f"cannot use the workdir {workdir}: {error.strerror}") from error
+        stack.pop_all()
     return lock
 
 
-def check(workdir: Path, config: Config, photographs: dict[str, str]) -> dict[str, Any]:
+def check(workdir: Path, config: Config, inputs: dict[str, str]) -> dict[str, Any]:
     """Returns what describes the run, as JSON holds it; raises InputError where `workdir` belongs to another."""
     record = workdir / _RECORD
-    described = json.loads(json.dumps(dataclasses.asdict(config) | {"photographs": photographs}))
+    described = json.loads(json.dumps(dataclasses.asdict(config) | {"inputs": inputs}))
     try:
-        before = _flatten(json.loads(record.read_text())) if record.exists() else None
+        before = flatten(json.loads(record.read_text())) if record.exists() else None
     except OSError as error:
         raise InputError(f"cannot use the workdir {workdir}: {error.strerror}") from error
     except ValueError as error:
@@ -74,11 +76,15 @@ def check(workdir: Path, config: Config, photographs: dict[str, str]) -> dict[st
             f"wrote; give --config.run.start_from={workdir} and another --workdir"
         )
     if before is not None:
-        settings = _flatten(described)
+        settings, changeable = flatten(described), [*_CHANGEABLE]
+        if config.adversarial.schedule == "constant":  # others fall towards the last step
+            changeable.append("adversarial.steps")
+        if config.loss.mrf != "release":  # whose mean is taken over a part
+            changeable.append("compute.accumulate")
         differing = [
             f"{name} was {before.get(name)!r}, is {settings.get(name)!r}"
             for name in sorted(before.keys() | settings.keys())
-            if before.get(name) != settings.get(name) and name not in _CHANGEABLE
+            if before.get(name) != settings.get(name) and name not in changeable
         ]
         if differing:
             raise InputError(
@@ -112,8 +118,9 @@ def has_checkpoint(workdir: Path) -> bool:
     return any(child.name.isdecimal() for child in (workdir / "checkpoints").glob("*"))
 
 
-def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested settings by their dotted names."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
-        flat |= _flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return flat
