@@ -38,7 +38,8 @@ def command(folder: Path, *arguments: str) -> list[str]:
 
 def environment(devices: int = 1) -> dict[str, str]:
     """Returns the environment for so many virtual CPU devices."""
-    flags = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0"
+    # As in conftest.py, which says why; but for the number of devices.
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
     return os.environ | {"XLA_FLAGS": flags, "PJRT_NPROC": "16", "JAX_PLATFORMS": "cpu"}
 
 

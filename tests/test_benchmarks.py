@@ -25,6 +25,14 @@ def test_id_mrf_by_blocks_beside_dense():
 
 
 @pytest.mark.slow
+def test_the_data_pipeline():
+    rows = table("benchmarks.data", "--seconds", "0.2")
+    assert [row[1:3] for row in rows[:4]] == [["1", "0"], ["2", "0"], ["4", "0"], ["1", "2"]]
+    assert len({row[0] for row in rows}) == 3
+    assert all(float(row[3].replace(",", "")) > 0 for row in rows)
+
+
+@pytest.mark.slow
 def test_the_systems_of_figure_8():
     rows = table("benchmarks.figure8", "--repeats", "1")
     assert {row[1].strip("`"): row[2] for row in rows} == {

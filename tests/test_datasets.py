@@ -67,6 +67,7 @@ def load(file: str) -> settings.Config:
     return settings.resolve(module.get_config())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_config_runs_from_its_source(name, tmp_path):
     WRITERS[name](tmp_path)

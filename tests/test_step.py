@@ -120,6 +120,7 @@ def test_four_devices_compute_what_one_does(numerics, optimizer):
     jax.tree.map(assert_close, *results)
 
 
+@pytest.mark.slow
 def test_four_devices_compute_the_gradient_of_one_exactly():
     """Without critics nothing flips on rounding: the parameters' moves, which are the gradients, agree to 1e-4."""
     moves = []
