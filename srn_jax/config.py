@@ -89,11 +89,10 @@ class Adam:
 
 @dataclass(kw_only=True, slots=True)
 class Compute:
-    """How a step is computed; but for rounding, and the release's ID-MRF, it does not change what is computed."""
+    """How a step is computed: how exactly, and in how much memory."""
 
     dtype: str = "float32"  # of the networks, a name in train.precision.DTYPES; all else stays float32
-    accumulate: int = 1  # parts of a device's batch, computed one after the other: less memory; the release's ID-MRF
-    # centers features over a part then
+    accumulate: int = 1  # parts of a device's batch that are computed one after the other, for less memory
     remat: str = "none"  # a name in train.precision.REMAT: what the backward pass computes again, for less memory
 
 

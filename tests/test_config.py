@@ -140,6 +140,7 @@ def test_a_misspelt_setting_raises():
         ({"adversarial__learning_rate": 0.0}, r"adversarial.learning_rate is 0.0; it takes above 0"),
         ({"adversarial__warmup_steps": 9}, r"adversarial.warmup_steps is 9; it takes in 0..adversarial.steps"),
         ({"run__save_every_steps": 0}, r"run.save_every_steps is 0; it takes at least 1"),
+        ({"run__max_unreadable": -1}, r"run.max_unreadable is -1; it takes at least 0"),
         ({"run__keep_newest": 0}, r"run.keep_newest is 0; it takes at least 1"),
         ({"run__keep_best": -1}, r"run.keep_best is -1; it takes at least 0"),
         ({"numerics": "both"}, r"numerics is 'both'; it takes one of 'paper', 'release'"),

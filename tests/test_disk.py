@@ -1,10 +1,13 @@
 """A disk that fills up, a second run in the same folder, and checkpoints that were damaged."""
 
+import errno
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -16,7 +19,8 @@ from srn_jax.errors import InputError
 from srn_jax.generator import Generator
 from srn_jax.models.srn import SRN
 from srn_jax.seal import check_seal
-from srn_jax.train.checkpoint import write_checkpoint
+from srn_jax.train import workdir
+from srn_jax.train.checkpoint import Checkpoints, write_checkpoint
 from srn_jax.train.state import build_networks
 from tests import programs, tiny
 
@@ -120,6 +124,50 @@ def checkpoint(tmp_path_factory) -> Path:
     return folder
 
 
+def test_a_save_that_finds_no_room_is_not_begun(tmp_path, monkeypatch):
+    config = settings.resolve(tiny.config(critic__names=()))
+    state = tiny.state(config, build_networks(config))
+    generator = Generator(state.average, SRN((2, 2), width=4), (8, 12), (16, 24), "random")
+    checkpoints = Checkpoints(tmp_path, config.run)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
+    message = (
+        r"checkpoint of step 0 could not be saved: No space left on device: it takes about \d\.\d MB, 1.0 MB are free; "
+    )
+    with pytest.raises(InputError, match=f"{message}there was none before"):
+        checkpoints.save(state, generator, None)
+    checkpoints.close()
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_workdir_that_cannot_be_used_is_refused(tmp_path, monkeypatch, caplog):
+    config = settings.resolve(tiny.config())
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot use the workdir .*file/run: Not a directory"):
+        workdir.claim(tmp_path / "file" / "run", config, {})
+
+    def refuse(file, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with workdir.claim(tmp_path / "run", config, {}):
+        assert "cannot be locked (No locks available): see to it that no second run uses it" in caplog.text
+
+
+def test_settings_that_may_change_depend_on_others(tmp_path):
+    with workdir.claim(tmp_path, settings.resolve(tiny.config()), {"vgg": "none"}):
+        pass
+    more = settings.resolve(tiny.config(adversarial__steps=9, compute__accumulate=2))
+    assert workdir.check(tmp_path, more, {"vgg": "none"})["adversarial"]["steps"] == 9
+    with pytest.raises(InputError, match=r"other settings \(inputs.vgg was 'none', is '12345678'\)"):
+        workdir.check(tmp_path, more, {"vgg": "12345678"})
+    falling = {"adversarial__schedule": "cosine", "loss__mrf": "release"}
+    with workdir.claim(tmp_path / "falling", settings.resolve(tiny.config(**falling)), {}):
+        pass
+    more = settings.resolve(tiny.config(adversarial__steps=9, compute__accumulate=2, **falling))
+    with pytest.raises(InputError, match=r"adversarial.steps was 3, is 9; compute.accumulate was 1, is 2"):
+        workdir.check(tmp_path / "falling", more, {})
+
+
 def flip(file: Path) -> None:
     content = bytearray(file.read_bytes())
     place = len(content) // 2
@@ -147,6 +195,18 @@ def test_damage_to_any_file_is_found_and_the_file_named(checkpoint, tmp_path, da
         assert str(copy) in str(caught.value)
         if name.name != "checksums.json":
             assert str(copy / name) in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_damage(checkpoint, tmp_path, monkeypatch):
+    def fail(self, *arguments, **more):
+        raise OSError(errno.EIO, "Input/output error") if self.name == "manifest.ocdbt" else FileNotFoundError
+
+    copy = Path(shutil.copytree(checkpoint, tmp_path / "copy"))
+    (copy / "checksums.json").write_text(json.dumps({"generator/manifest.ocdbt": [1, "00000000"]}))
+    monkeypatch.setattr(Path, "open", fail)
+    monkeypatch.setattr(Path, "read_text", lambda self: json.dumps({"generator/manifest.ocdbt": [1, "00000000"]}))
+    with pytest.raises(InputError, match=r"generator/manifest.ocdbt cannot be read: Input/output error"):
+        check_seal(copy)
 
 
 def test_every_bit_of_the_list_itself_counts(checkpoint, tmp_path):

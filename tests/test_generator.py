@@ -105,6 +105,15 @@ def test_newest_is_loaded(generator, workdir, inner, kind):
     )
 
 
+def test_a_damaged_newest_is_named_and_the_one_before_is_taken(generator, workdir, tmp_path, caplog):
+    copy = Path(shutil.copytree(workdir, tmp_path / "copy"))
+    garble(copy / "checkpoints" / "10" / "architecture" / "metadata")
+    assert_same(load_generator(copy).params, generator.params)
+    assert "checkpoints/10 is damaged, the one before is taken: " in caplog.text
+    with pytest.raises(InputError, match="checkpoints/10 cannot be read, files are missing or damaged: "):
+        load_generator(copy / "checkpoints" / "10")
+
+
 def test_one_checkpoint_is_loaded(generator, workdir):
     assert_same(load_generator(workdir / "checkpoints" / "9").params, generator.params)
 

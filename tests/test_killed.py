@@ -80,6 +80,19 @@ def test_processes_that_read_pictures_live_as_long_as_the_run(tmp_path):
             time.sleep(0.2)
 
 
+def test_a_reader_that_dies_ends_the_run_with_a_line(tmp_path):
+    process = programs.start(tmp_path, "--config.reconstruction.steps=100000", "--config.data.workers=2")
+    programs.wait_for_step(tmp_path, 3, process)
+    workers = [pid for pid in children(process) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(workers) == 2
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)  # as the kernel does where memory ends
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 2, err
+    assert "error: a process that reads pictures has died: " in err
+    assert "Traceback" not in err, err
+
+
 def test_twenty_kills_change_nothing(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     programs.finish(programs.start(whole, *SETTINGS))

@@ -143,6 +143,13 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_used(whole, tmp_path, 
 
 
 @pytest.mark.slow
+def test_a_whole_checkpoint_of_another_run_is_left_alone(whole):
+    with pytest.raises(InputError, match=r"checkpoint .*checkpoints/6 is whole, but cannot be restored: "):
+        restore(whole, model__width=8)
+    assert (whole / "checkpoints" / "6").is_dir()
+
+
+@pytest.mark.slow
 def test_parameters_beyond_all_bounds_stop_the_run_before_they_are_saved(tmp_path):
     with pytest.raises(loop.DivergedError, match=r"step 1: params paint .* NaN.*; no checkpoint had been saved yet"):
         run(tmp_path, reconstruction__learning_rate=1e18, run__save_every_steps=1)
