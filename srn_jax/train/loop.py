@@ -141,7 +141,8 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
             bar.set_postfix(step=number, loss=f"{values['total']:.4f}", refresh=False)
             _report_step(run, number, number == last, state, values, bar, feed)
             with hosts.agreeing(lambda: run.interrupt.requested) as agreement:
-                images = feed.next()
+                if number < last and not run.interrupt.requested:  # else nobody would look at them
+                    images = feed.next()
             run.stopped = agreement.wish
     return state
 
@@ -175,10 +176,9 @@ def _report_step(
     pictured = number % settings.image_every_steps == 0 or last
     # A checkpoint without scores is never the best, and one that paints NaN is none.
     evaluated = number % settings.evaluate_every_steps == 0 or saved
-    generator = _generator(run, state)
     if evaluated:
         try:
-            completed = evaluate.complete(generator, held_out)
+            completed = evaluate.complete(_generator(run, state), held_out)
         except InputError as error:  # finite losses, but parameters beyond all bounds
             raise _diverged(run, number, str(error)) from error
         scores = _first_host_s(evaluate.mean_scores(completed, held_out))
@@ -193,7 +193,7 @@ def _report_step(
                 run.log.scalars(number, {f"held_out/{name}": value for name, value in scores.items()})
             if run.log and pictured:
                 few = held_out.spread(_STRIPS)
-                run.log.strips(number, evaluate.strips(evaluate.complete(generator, few), few))
+                run.log.strips(number, evaluate.strips(evaluate.complete(_generator(run, state), few), few))
     if saved:
         run.checkpoints.save(state, _generator(run, state), scores)
 

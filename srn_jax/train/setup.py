@@ -109,21 +109,10 @@ def describe(setup: Setup, folder: Path) -> str:
     return "\n".join([*lines, *([setup.started] if setup.started else [])])
 
 
-# What may differ between hosts: where each has its files, and how it reads them.
-_OWN = (
-    "data.path",
-    "data.held_out_path",
-    "data.threads",
-    "data.workers",
-    "data.prefetch",
-    "loss.vgg",
-    "run.start_from",
-)
-
-
 def _shared_settings(config: Config) -> list[str]:
-    settings = workdir.flatten(dataclasses.asdict(config))
-    return [f"{name}={value!r}" for name, value in settings.items() if name not in _OWN]
+    """Returns the settings that must be the same on all hosts."""
+    settings, own = workdir.flatten(dataclasses.asdict(config)), (*workdir.READING, "run.start_from")
+    return [f"{name}={value!r}" for name, value in settings.items() if name not in own]
 
 
 def _fingerprint(parameters: Any) -> str:

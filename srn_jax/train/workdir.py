@@ -19,16 +19,14 @@ from srn_jax.errors import InputError
 
 _RECORD = "config.json"
 
+# Where files lie, and how they are read: what may differ even between the hosts of one run.
+READING = ("data.path", "data.held_out_path", "data.threads", "data.workers", "data.prefetch", "loss.vgg")
+
 # What may change between two starts of one run; everything else would make it another experiment.
 _CHANGEABLE = (
+    *READING,
     "parallel",
     "compute.remat",
-    "data.path",
-    "data.held_out_path",
-    "data.threads",
-    "data.workers",
-    "data.prefetch",
-    "loss.vgg",
     "run.log_every_steps",
     "run.image_every_steps",
     "run.evaluate_every_steps",
