@@ -1,57 +1,84 @@
-"""The data pipeline alone: images a second of 256x256 JPEG, by threads, worker processes and what is done to a picture.
+"""The data pipeline alone beside PyTorch's DataLoader: images a second of 256x256 JPEG, by what reads and changes them.
 
-    python -m benchmarks.data [--folder FOLDER] [--seconds 5]
+    python -m benchmarks.data
+    python -m benchmarks.data --folder FOLDER --steps 50
 
 Without a folder it writes 1,000 JPEGs (quality 90), cut from the photographs that scikit-image carries, to a temporary
-one. The rows take turns, so that a busy moment of the machine hits all of them.
+one. A step is 6 batches of 16. The DataLoader decodes with Pillow as we do, and cuts, flips and changes colors alike.
 """
 
-import argparse
-import statistics
-import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
-from tqdm import tqdm
 
-from benchmarks import machine
+from benchmarks import compare, machine, options, report
+from benchmarks.contest import Contestant
 from srn_jax.config import Data
 from srn_jax.data.photographs import Photographs
-from srn_jax.data.pipeline import decoder, training_batches
-from srn_jax.data.sources import embedded, folder
+from srn_jax.data.sources import embedded
+from srn_jax.pictures import list_pictures
 
 CANVAS = (256, 256)
-ROUNDS = 3
-CHANGES = {
-    "whole, flipped": {},
-    "windows of 0.5 to 1, resized": {"scale": (0.5, 1.0)},
+BATCH, GROUP = 16, 6
+CHANGES: dict[str, dict[str, Any]] = {
+    "whole, flipped": {"scale": (1.0, 1.0), "color": 0.0},
+    "windows of 0.5 to 1, resized": {"scale": (0.5, 1.0), "color": 0.0},
     "windows, color changed by 0.1": {"scale": (0.5, 1.0), "color": 0.1},
 }
-READERS = ((1, 0), (2, 0), (4, 0), (1, 2))  # threads, worker processes
+READERS = ((1, 0), (2, 0), (4, 0), (1, 2))  # our threads and worker processes
+LOADERS = (0, 2)  # the DataLoader's worker processes
+_SAMPLE = (0.7, (0.3, 0.6))  # the window by which results are compared
 
 
 def main() -> None:
     """Runs the program."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.data", description=__doc__)
-    parser.add_argument("--folder", help="256x256 JPEGs to read instead")
-    parser.add_argument(
-        "--seconds", type=float, default=5.0, help="that each row reads, in each of 3 rounds (default 5)"
+    parser = options.parser("data", __doc__, rounds=3)
+    add = parser.add_argument
+    add("--folder", help="256x256 JPEGs to read instead")
+    add("--steps", type=int, default=20, help="that each row reads in a round (default 20)")
+    add(
+        "--untimed", type=int, default=6, help="steps read before, until as much is under way as at the end (default 6)"
     )
-    options = parser.parse_args()
+    add("--contestants", nargs="+", choices=("ours", "peer"), default=["ours", "peer"], help="(default: both)")
+    given = options.parse(parser, steps=1, untimed=1, rounds=1)
     with tempfile.TemporaryDirectory() as temporary:
-        path = options.folder or write_jpegs(Path(temporary))
-        cases = [(name, *readers) for name in CHANGES for readers in READERS]
-        rates: dict[tuple[str, int, int], list[float]] = {case: [] for case in cases}
-        for case in tqdm(cases * ROUNDS, desc="reading", file=sys.stderr):
-            rates[case].append(rate(str(path), *case, seconds=options.seconds))
-    print(f"{machine.describe()}\n")
-    rows = [[*map(str, case), f"{statistics.median(found):,.0f}"] for case, found in rates.items()]
-    print(machine.table(["pictures", "threads", "worker processes", "images/s"], rows))
+        path = given.folder or str(write_jpegs(Path(temporary), 112 if given.short else 1_000))
+        names = list(CHANGES)[-1:] if given.short else CHANGES
+        entries = {what: contestants(path, CHANGES[what], given) for what in names}
+        held = options.hold_all(entries, check, given)
+    options.finish(held, given, lambda held: table(held, given.steps))
 
 
-def write_jpegs(path: Path, count: int = 1_000) -> Path:
+def contestants(path: str, changes: dict[str, Any], given: Any) -> list[Contestant]:
+    """Returns all that read the folder with these changes."""
+    shared = {"canvas": CANVAS, "batch": BATCH, "sample": _SAMPLE}
+    wrong = {"sample": (0.9, (0.0, 0.0))}
+    made = []
+    for threads, workers in READERS[: 1 if given.short else None] if "ours" in given.contestants else ():
+        settings = shared | {
+            "path": path,
+            "changes": changes,
+            "group": GROUP,
+            "steps": given.steps,
+            "untimed": given.untimed,
+        }
+        settings |= {"threads": threads, "workers": workers} | (wrong if given.wrong == "ours" else {})
+        name = f"ours, {threads} threads, {workers} processes"
+        made.append(Contestant(name, "benchmarks.reading:reading", settings))
+    paths = [str(file) for file in list_pictures(path, "--folder")][:-16]  # the last 16 are held out
+    for workers in LOADERS if "peer" in given.contestants else ():
+        settings = shared | changes | {"paths": paths, "workers": workers}
+        settings |= {"batches": GROUP * given.steps, "untimed": GROUP * given.untimed} | (
+            wrong if given.wrong == "peer" else {}
+        )
+        made.append(Contestant(f"DataLoader, {workers} processes", "benchmarks.peer.reading:reading", settings, True))
+    return made
+
+
+def write_jpegs(path: Path, count: int) -> Path:
     """Writes `count` different windows of the embedded photographs, and returns the folder."""
     training, _ = embedded(Data())
     photographs = Photographs(training)
@@ -63,21 +90,26 @@ def write_jpegs(path: Path, count: int = 1_000) -> Path:
     return path
 
 
-def rate(path: str, name: str, threads: int, workers: int, *, seconds: float) -> float:
-    """Returns images a second, from the second step of 6 batches of 16 on."""
-    data = Data(path=path, held_out=16, threads=threads, workers=workers)
-    for setting, value in CHANGES[name].items():
-        setattr(data, setting, value)
-    training, _ = folder(data)
-    steps = iter(training_batches(decoder(training, data, CANVAS), data, CANVAS, seed=0, start=0, group=6))
-    next(steps)
-    images, start = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < seconds:
-        group, batch = next(steps).pixels.shape[:2]
-        images += group * batch
-    steps.close()
-    return images / elapsed
+def check(what: str, outcomes: dict[str, Any]) -> dict[str, float]:
+    """Returns by how much one window of one picture differs; raises WrongResultError where it does at all."""
+    (first, reference), *others = outcomes.items()
+    differences = [
+        compare.hold(f"{what}: pixels of {first} and {name}", compare.largest(reference, made), 0.0)
+        for name, made in others
+    ]
+    return {"pixels": max(differences)} if differences else {}
+
+
+def table(held: Sequence[report.Contest], steps: int) -> str:
+    """Returns images a second of all rows."""
+    rows = []
+    for contest in held:
+        for one in contest.measured:
+            rate, ratio = steps * GROUP * BATCH / report.median(one), report.over_fastest_peer(one, contest.measured)
+            cells = [contest.what, one.name, f"{rate:,.0f}", "" if ratio is None else f"{1 / ratio:.2f}"]
+            rows.append(cells)
+    return machine.table(["pictures", "reader", "images/s", "over the fastest peer"], rows)
 
 
 if __name__ == "__main__":
-    main()
+    options.run(main)

@@ -46,7 +46,7 @@ def main() -> None:
     for _ in tqdm(range(repeats), desc="measuring", file=sys.stderr):
         for row, generator in generators.items():
             times[row] += machine.seconds(lambda g=generator: extrapolate(g, picture, mask), 1)
-    print(f"{machine.describe()}; medians of {repeats} calls of `extrapolate`, uint8 to uint8\n")
+    print(f"{machine.describe(machine.describe_jax())}; medians of {repeats} calls of `extrapolate`, uint8 to uint8\n")
     rows = []
     for row, label in ROWS.items():
         count = sum(leaf.size for leaf in jax.tree.leaves(generators[row].params))

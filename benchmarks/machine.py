@@ -2,38 +2,36 @@
 
 import os
 import platform
-import resource
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-import jax
+
+def describe(*more: str) -> str:
+    """Returns the machine and `more`, such as versions, in one line."""
+    parts = [_processor(), f"{cores()} CPU cores", *more, f"Python {platform.python_version()}"]
+    return ", ".join(part for part in parts if part)
 
 
-def describe() -> str:
-    """Returns the machine and the versions, in one line."""
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def describe_jax() -> str:
+    """Returns JAX's version and, if it is an accelerator, its device."""
+    import jax  # here, since processes of PyTorch ask for the machine as well
+
     device = jax.devices()[0]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    name = _processor() if device.platform == "cpu" else device.device_kind
-    return f"{name}, {cores} CPU cores, Python {platform.python_version()}, jax {jax.__version__}"
-
-
-def peak_bytes() -> int:
-    """Returns the most memory that this process, or on an accelerator its arrays, ever took."""
-    stats = jax.devices()[0].memory_stats()
-    if stats:
-        return stats["peak_bytes_in_use"]
-    # Linux counts in units of 1024 bytes, macOS in bytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return f"jax {jax.__version__}" + ("" if device.platform == "cpu" else f" on {device.device_kind}")
 
 
 def seconds(run: Callable[[], Any], repeats: int) -> list[float]:
-    """Returns how long each of `repeats` calls takes until its arrays are there."""
+    """Returns how long each of `repeats` calls takes; `run` waits for its arrays."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
-        jax.block_until_ready(run())
+        run()
         times.append(time.perf_counter() - start)
     return times
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
+from srn_jax import allocator, cache
 from srn_jax import config as settings
 from srn_jax.errors import InputError, fail
 
@@ -30,6 +31,7 @@ _INTERRUPTED = flags.DEFINE_integer(
     0,
     255,
 )
+_CACHE = flags.DEFINE_string("compilation_cache", None, cache.HELP)
 _WORKDIR = flags.DEFINE_string("workdir", None, "the run's folder, new or to continue; runs/NAME by default")
 
 
@@ -52,6 +54,8 @@ def main(argv: list[str]) -> None:
     from srn_jax.train.setup import describe, prepare
 
     quieten_orbax()
+    allocator.keep_freed_memory()
+    cache.keep_programs(_CACHE.value)
     try:
         config = settings.resolve(_CONFIG.value)
         hosts.connect(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)

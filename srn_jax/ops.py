@@ -109,6 +109,27 @@ def safe_sqrt(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
 
 
+@jax.custom_vjp
+def elu(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Returns x where it is positive, exp(x) - 1 elsewhere; its gradient is made from what it returns.
+
+    So the backward pass keeps one array where `jax.nn.elu` keeps several, and the next convolution keeps the same one.
+    """
+    return jax.nn.elu(x)
+
+
+def _elu_forward(x: Array) -> tuple[Array, Array]:
+    y = elu(x)
+    return y, y
+
+
+def _elu_backward(y: Array, cotangent: Array) -> tuple[Array]:
+    return (jnp.where(y > 0, cotangent, cotangent * (y + 1.0)),)
+
+
+elu.defvjp(_elu_forward, _elu_backward)
+
+
 _EPSILON = 1e-5
 
 

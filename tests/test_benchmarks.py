@@ -1,40 +1,105 @@
-"""The benchmarks run, and what they compare is equal; no time is judged."""
+"""The benchmarks run, beside PyTorch where it is installed, and what they compare is equal; no time is judged."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 
 
-def table(*command: str) -> list[list[str]]:
-    """Returns the cells of the Markdown table that a program prints, without its header."""
-    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, cwd=ROOT, check=True)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+def run(*command: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Runs a program, on one device; it must end with `status`."""
+    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # as in conftest.py, which says why
+    done = subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
+    )
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
 
 
-@pytest.mark.slow
-def test_id_mrf_by_blocks_beside_dense():
-    options = ["--sides", "8", "--channels", "4", "--repeats", "1", "--rounds", "1"]
-    rows = table("benchmarks.id_mrf", *options)
-    assert [row[:2] for row in rows] == [["paper", "8 x 8"], ["release", "8 x 8"]]
-    assert all(float(row[-1]) < 1e-5 for row in rows)
+def short(tmp_path: Path, program: str, *options: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns {what: {contestant: what was measured}} of a program's short form, whose table must have as many rows."""
+    pytest.importorskip("torch")
+    done = run(f"benchmarks.{program}", "--short", "--json", str(tmp_path / "found.json"), *options)
+    found = json.loads((tmp_path / "found.json").read_text())
+    measured = {c["what"]: {one["name"]: one for one in c["contestants"]} for c in found["contests"]}
+    everyone = [one for contestants in measured.values() for one in contestants.values()]
+    assert len([line for line in done.stdout.splitlines() if line.startswith("|")]) == 2 + len(everyone)
+    assert found["options"]["short"]
+    assert "torch 2.13" in done.stdout
+    assert all(contest["differences"] for contest in found["contests"])
+    for one in everyone:
+        assert all(seconds > 0 for seconds in [*one["seconds"], one["first_seconds"], one["median"]])
+        assert one["peak_process"] > one["peak_calls"] >= 0
+    return measured
 
 
-@pytest.mark.slow
-def test_the_data_pipeline():
-    rows = table("benchmarks.data", "--seconds", "0.2")
-    assert [row[1:3] for row in rows[:4]] == [["1", "0"], ["2", "0"], ["4", "0"], ["1", "2"]]
-    assert len({row[0] for row in rows}) == 3
-    assert all(float(row[3].replace(",", "")) > 0 for row in rows)
+def test_inference(tmp_path):
+    found = short(tmp_path, "inference")
+    assert {what: list(contestants) for what, contestants in found.items()} == {
+        "generator": ["ours", "eager", "compiled"],
+        "extrapolate": ["ours", "eager"],
+    }
 
 
-@pytest.mark.slow
+def test_inference_in_bfloat16(tmp_path):
+    found = short(tmp_path, "inference", "--dtype", "bfloat16", "--contestants", "ours", "eager")
+    assert {what: list(contestants) for what, contestants in found.items()} == {"generator": ["ours", "eager"]}
+
+
+def test_training_steps(tmp_path):
+    found = short(tmp_path, "train_step")
+    assert set(found) == {"pre-training step", "full step"}
+    assert all(list(contestants) == ["ours", "eager"] for contestants in found.values())
+
+
+def test_id_mrf(tmp_path):
+    found = short(tmp_path, "id_mrf")
+    assert {what.partition(",")[0] for what in found} == {"paper 8 x 8", "release 8 x 8"}
+    assert list(found["paper 8 x 8, forward and gradients"]) == ["blocks", "dense", "eager"]
+    assert list(found["release 8 x 8, forward and gradients"]) == ["blocks", "dense"]
+
+
+def test_the_data_pipeline(tmp_path):
+    found = short(tmp_path, "data")
+    (readers,) = found.values()
+    assert list(readers) == ["ours, 1 threads, 0 processes", "DataLoader, 0 processes", "DataLoader, 2 processes"]
+
+
+def test_a_wrong_result_ends_the_program_with_status_1():
+    pytest.importorskip("torch")
+    options = ("--short", "--contestants", "ours", "eager", "--wrong", "eager")
+    done = run("benchmarks.inference", *options, status=1)
+    assert done.stderr.splitlines()[-1].startswith("wrong result: generator: predictions of ours and eager differ by")
+    assert not done.stdout
+
+
+def test_without_pytorch_a_line_says_how_to_install_it(tmp_path):
+    hidden = (
+        "import sys, runpy; sys.modules['torch'] = None; runpy.run_module('benchmarks.inference', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.argv = ['x', '--short']; {hidden}"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "the peers need PyTorch: pip install -e '.[benchmark]'"
+    assert "Traceback" not in done.stderr
+
+
 def test_the_systems_of_figure_8():
-    rows = table("benchmarks.figure8", "--repeats", "1")
+    lines = [line for line in run("benchmarks.figure8", "--repeats", "1").stdout.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
     assert {row[1].strip("`"): row[2] for row in rows} == {
         "fig8_ca": "3,601,542",
         "fig8_ed": "5,779,459",

@@ -11,10 +11,11 @@ ROOT = Path(srn_jax.__file__).parent
 
 # From the bottom up; a module may import from its own layer's package and from the layers before it.
 LAYERS = (
-    ("errors",),
+    ("errors", "allocator"),
     ("files", "tables", "store", "seal"),
     ("geometry",),
-    ("config", "ops", "pictures", "fills", "metrics"),
+    ("config", "ops", "pictures", "fills", "metrics", "backend", "cache"),
+    ("convolution",),
     ("losses",),
     ("models",),
     ("generator",),

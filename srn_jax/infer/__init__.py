@@ -1,5 +1,5 @@
 """Extrapolating pictures with a trained generator."""
 
-from srn_jax.infer.extrapolate import extrapolate
+from srn_jax.infer.extrapolate import extrapolate, extrapolate_stream
 
-__all__ = ["extrapolate"]
+__all__ = ["extrapolate", "extrapolate_stream"]

@@ -3,12 +3,13 @@
 import argparse
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from srn_jax import files
+from srn_jax import allocator, cache, files
 from srn_jax.errors import InputError, fail
 from srn_jax.generator import Generator, load_generator
 from srn_jax.geometry import MARGINS
@@ -34,6 +35,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="for --margins random (default 0)")
     add("--fit", action="store_true", help="first crop and scale the picture to the size that the model was trained at")
     add("--rounding", choices=ROUNDINGS, default="nearest", help="truncate: all pixels, as the release's test.py does")
+    add("--compilation_cache", metavar="DIR", help=cache.HELP)
     add("--force", action="store_true", help="replace outputs that exist")
     options = parser.parse_args(arguments)
     if options.margins and any(getattr(options, side) is not None for side in ("top", "bottom", "left", "right")):
@@ -46,6 +48,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Runs the program; returns its exit status: 0, or 1 where some pictures of a folder failed."""
     options = parse(arguments)
+    allocator.keep_freed_memory()
+    cache.keep_programs(options.compilation_cache)
     try:
         generator = load_generator(options.checkpoint)
         source, target = files.expand(options.input, "--input"), files.expand(options.output, "--output")
@@ -58,12 +62,22 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         fail(error)
     failed = 0
-    for number, (source, target) in enumerate(tqdm(jobs, unit=" pictures")):
+    # Two at a time: while one is on the device, the other is decoded or encoded.
+    with ThreadPoolExecutor(2) as pool:
+        made = [
+            pool.submit(run_one, generator, source, target, wanted, options, number)
+            for number, (source, target) in enumerate(jobs)
+        ]
         try:
-            run_one(generator, source, target, wanted, options, number)
-        except InputError as error:
-            failed += 1
-            tqdm.write(f"skipped {source}: {error}", file=sys.stderr)
+            for (source, _), one in zip(jobs, tqdm(made, unit=" pictures"), strict=True):
+                try:
+                    one.result()
+                except InputError as error:
+                    failed += 1
+                    tqdm.write(f"skipped {source}: {error}", file=sys.stderr)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     print(f"wrote {len(jobs) - failed} of {len(jobs)} pictures to {options.output}")
     return 1 if failed else 0
 

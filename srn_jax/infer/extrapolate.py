@@ -1,6 +1,7 @@
 """`extrapolate`: a picture and a mask in, the canvas out, known pixels untouched."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -40,6 +41,48 @@ def extrapolate(
     Raises:
       InputError (a ValueError): arrays of a wrong rank, dtype, range or size; says what would fit.
     """
+    return _begin(params, img, mask, model, rounding)()
+
+
+def extrapolate_stream(
+    params: Any,
+    pictures: Iterable[tuple[Any, Any]],
+    *,
+    model: nn.Module | None = None,
+    rounding: str = "nearest",
+    ahead: int = 1,
+) -> Iterator[np.ndarray]:
+    """Yields `extrapolate(params, img, mask)` of each (img, mask) of `pictures`, in order.
+
+    While the device paints one picture, the next is taken, checked and sent to it, and the one before is put together:
+    the device does not wait for the host. One size of pictures compiles once, whatever the masks.
+
+    Args:
+      ahead: how many pictures are on the device, or wait for it, when one is asked for.
+
+    Raises:
+      InputError: as `extrapolate`, for the picture that it names by its number, from 0.
+    """
+    if ahead < 0:
+        raise InputError(f"ahead is {ahead}; it takes 0 or more")
+    begun: deque[tuple[int, Callable[[], np.ndarray]]] = deque()
+
+    def numbered(number: int, function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        except InputError as error:
+            raise InputError(f"picture {number}: {error}") from error
+
+    for number, (img, mask) in enumerate(pictures):
+        begun.append((number, numbered(number, partial(_begin, params, img, mask, model, rounding))))
+        if len(begun) > ahead:
+            yield numbered(*begun.popleft())
+    while begun:
+        yield numbered(*begun.popleft())
+
+
+def _begin(params: Any, img: Any, mask: Any, model: nn.Module | None, rounding: str) -> Callable[[], np.ndarray]:
+    """Returns what waits for the canvas of `extrapolate`'s arguments, checked and sent to the device."""
     if rounding not in ROUNDINGS:
         raise InputError(f"rounding is {rounding!r}; it takes one of {', '.join(map(repr, ROUNDINGS))}")
     module, weights = _network(params, model)
@@ -62,14 +105,21 @@ def extrapolate(
 
     shown = np.where(masks[..., None], np.zeros((), images.dtype), images)
     unit = _to_unit(shown)
-    prediction = np.asarray(_paint(module, weights, unit, masks[..., None].astype(np.float32)))
-    if not np.isfinite(prediction).all():
-        raise InputError("params paint values that are NaN or infinite: they are damaged, or their training diverged")
-    if rounding == "truncate":
-        completed = _truncated(np.where(masks[..., None], prediction, unit))
-    else:
-        completed = np.where(masks[..., None], _from_unit(prediction, images.dtype), images)
-    return completed if batched else completed[0]
+    painted = _paint(module, weights, unit, masks[..., None].astype(np.float32))
+
+    def finish() -> np.ndarray:
+        prediction = np.asarray(painted)
+        if not np.isfinite(prediction).all():
+            raise InputError(
+                "params paint values that are NaN or infinite: they are damaged, or their training diverged"
+            )
+        if rounding == "truncate":
+            completed = _truncated(np.where(masks[..., None], prediction, unit))
+        else:
+            completed = np.where(masks[..., None], _from_unit(prediction, images.dtype), images)
+        return completed if batched else completed[0]
+
+    return finish
 
 
 def _network(params: Any, model: nn.Module | None) -> tuple[nn.Module, Any]:

@@ -11,8 +11,6 @@ from srn_jax.models.fen import FEN
 from srn_jax.models.layers import STAGES, conv
 from srn_jax.models.stages import Widths, decode, dilate, encode, to_picture
 
-elu = jax.nn.elu
-
 
 class EncoderDecoder(nn.Module):
     """FEN's trunk with a picture for its output, [b, h, w, c] -> [b, h, w, 3] in [-1, 1], and the last features.
@@ -91,10 +89,10 @@ class Refinement(nn.Module):
         # The attention's features end in ReLU: similarities of what is there, not of what is not.
         copied = encode(x, "pm", Widths(n, n, 2 * n, 4 * n), 4 * n, last=jax.nn.relu)
         copied = contextual_attention(copied, ops.resize_nearest_aligned(mask, (copied.shape[1], copied.shape[2])))
-        copied = elu(conv(4 * n, name="pmconv9")(copied))
-        copied = elu(conv(4 * n, name="pmconv10")(copied))
+        copied = ops.elu(conv(4 * n, name="pmconv9")(copied))
+        copied = ops.elu(conv(4 * n, name="pmconv10")(copied))
         joined = jnp.concatenate([imagined, copied], axis=-1)
-        joined = elu(conv(4 * n, name="allconv11")(joined))
+        joined = ops.elu(conv(4 * n, name="allconv11")(joined))
         return jnp.clip(to_picture(decode(joined, "all", n), "all", n), -1.0, 1.0)
 
 

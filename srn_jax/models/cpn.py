@@ -1,7 +1,6 @@
 """The context prediction network: expanded features, the known picture and the mask in, the canvas out."""
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -36,7 +35,7 @@ class CPN(nn.Module):
         x = jnp.concatenate([features, known, batch_mask], axis=-1)
         x = encode(x, "x", Widths(n, n, 2 * n, 2 * n), 4 * n)
         x = dilate(x, "x", 4 * n)
-        x = jax.nn.elu(conv(4 * n, name="allconv11")(x))
+        x = ops.elu(conv(4 * n, name="allconv11")(x))
         small_mask = ops.resize_nearest(mask, (x.shape[1], x.shape[2]))
         x = pick(ops.NORMALIZATIONS, self.normalization, "model.normalization")(x, small_mask, self.blend)
         return to_picture(decode(x, "all", n), "all", n)

@@ -3,13 +3,10 @@
 from collections.abc import Callable
 
 import flax.linen as nn
-import jax
 from jaxtyping import Array, Float, Int
 
 from srn_jax import ops
 from srn_jax.models.layers import conv
-
-elu = jax.nn.elu
 
 
 class _Expansion(nn.Module):
@@ -36,7 +33,7 @@ class Subpixel(_Expansion):
     def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
         del offset
         r1, r2 = self.ratio
-        return elu(self.rearrange(conv(x.shape[-1] * r1 * r2, name="conv")(x), self.ratio))
+        return ops.elu(self.rearrange(conv(x.shape[-1] * r1 * r2, name="conv")(x), self.ratio))
 
 
 class Deconvolution(_Expansion):
@@ -45,7 +42,7 @@ class Deconvolution(_Expansion):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
         del offset
-        return elu(
+        return ops.elu(
             nn.ConvTranspose(
                 x.shape[-1],
                 (3, 3),
@@ -64,7 +61,7 @@ class Bilinear(_Expansion):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
         del offset
-        return elu(conv(x.shape[-1], name="conv")(ops.resize_bilinear_aligned(x, self.canvas(x))))
+        return ops.elu(conv(x.shape[-1], name="conv")(ops.resize_bilinear_aligned(x, self.canvas(x))))
 
 
 class Unfold(_Expansion):
@@ -72,7 +69,7 @@ class Unfold(_Expansion):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
-        return elu(conv(x.shape[-1], name="conv")(ops.mirror_to_canvas(x, offset, self.canvas(x))))
+        return ops.elu(conv(x.shape[-1], name="conv")(ops.mirror_to_canvas(x, offset, self.canvas(x))))
 
 
 def _subpixel_reshape(**attributes) -> Subpixel:

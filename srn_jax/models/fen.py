@@ -1,9 +1,9 @@
 """The feature expansion network's trunk: a picture in, features at its own size out."""
 
 import flax.linen as nn
-import jax
 from jaxtyping import Array, Float
 
+from srn_jax import ops
 from srn_jax.models.layers import conv
 from srn_jax.models.stages import Widths, decode, dilate, encode
 
@@ -22,5 +22,5 @@ class FEN(nn.Module):
         n = self.width
         x = encode(image, "", Widths(n, 2 * n, 2 * n, 4 * n), 4 * n)
         x = dilate(x, "", 4 * n)
-        x = jax.nn.elu(conv(4 * n, name="conv11")(x))
+        x = ops.elu(conv(4 * n, name="conv11")(x))
         return decode(x, "", n)

@@ -1,16 +1,25 @@
 """The convolutions that every network here is built from."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
 import jax
 from jaxtyping import Array, Float
 
-from srn_jax import ops
+from srn_jax import convolution
 
 
-def conv(features: int, size: int = 3, *, stride: int = 1, dilation: int = 1, name: str | None = None) -> nn.Conv:
+def conv(
+    features: int,
+    size: int = 3,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    function: Callable[..., Array] = convolution.conv_general_dilated,
+    name: str | None = None,
+) -> nn.Conv:
     """Returns a SAME convolution, initialised as in the release: Glorot uniform kernel, zero bias."""
     return nn.Conv(
         features,
@@ -19,6 +28,7 @@ def conv(features: int, size: int = 3, *, stride: int = 1, dilation: int = 1, na
         padding="SAME",
         kernel_dilation=(dilation, dilation),
         kernel_init=nn.initializers.glorot_uniform(),
+        conv_general_dilated=function,
         name=name,
     )
 
@@ -30,7 +40,12 @@ class UpsampleConv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w d"]:
-        return conv(self.features, name="conv")(ops.upsample_x2(x))
+        return conv(self.features, function=_upsample_conv, name="conv")(x)
+
+
+def _upsample_conv(x: Array, kernel: Array, *unused: Any, **more: Any) -> Array:
+    del unused, more
+    return convolution.upsample_conv(x, kernel)
 
 
 def leaky_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:

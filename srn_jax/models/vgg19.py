@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from srn_jax import convolution
 from srn_jax.errors import InputError
 
 WIDTHS = (64, 128, 256, 512, 512)
@@ -56,6 +57,7 @@ class VGG19(nn.Module):
                 padding="SAME",
                 dtype=self.dtype,
                 kernel_init=nn.initializers.he_normal(),
+                conv_general_dilated=convolution.conv_general_dilated,
                 name=layer,
             )(x)
             x = jax.nn.relu(x)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
@@ -15,6 +16,7 @@ from srn_jax.errors import InputError, fail
 
 _TEXT_BYTES = 1024  # of a message that travels between hosts
 _LONG_TEXT_BYTES = 1 << 16
+_GRACE_SECONDS = 5  # that the first host leaves the others to end by themselves
 
 
 def connect(coordinator: str | None, processes: int | None, process: int | None) -> None:
@@ -115,6 +117,9 @@ def leave(error: Exception) -> NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        with contextlib.suppress(RuntimeError):  # no backend yet
+            if is_first():  # it holds the service: the others would be aborted before they have said their line
+                time.sleep(_GRACE_SECONDS)
         os._exit(2)
 
 

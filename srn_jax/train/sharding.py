@@ -10,6 +10,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, UInt8
 
+from srn_jax.backend import compiler_options
 from srn_jax.errors import InputError
 from srn_jax.tables import pick
 from srn_jax.train.state import TrainState
@@ -74,7 +75,7 @@ def compile_step(step: Step, mesh: Mesh) -> CompiledStep:
 
 def _shard_map(body: CompiledStep, mesh: Mesh) -> CompiledStep:
     mapped = jax.shard_map(body, mesh=mesh, in_specs=(P(), _IMAGES, P()), out_specs=(P(), P()))
-    return jax.jit(mapped, donate_argnums=0)
+    return jax.jit(mapped, donate_argnums=0, compiler_options=compiler_options())
 
 
 def _pmap(body: CompiledStep, mesh: Mesh) -> CompiledStep:

@@ -1,0 +1,1 @@
+"""The same networks, losses and steps in PyTorch, written as its users would: what ours are measured against."""

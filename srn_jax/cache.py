@@ -1,0 +1,39 @@
+"""Compiled programs kept on disk: the second start of the same program does not compile anew."""
+
+import os
+from pathlib import Path
+
+from absl import logging
+
+_LEAST_SECONDS = 0.5  # that a program took to compile, to be kept
+
+
+def default_folder() -> Path:
+    """Returns the user's cache folder of this library: under XDG_CACHE_HOME, or ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "srn_jax" / "programs"
+
+
+HELP = f"folder of compiled programs, so that the next start is faster; '' keeps none (default {default_folder()})"
+
+
+def keep_programs(folder: str | None = None) -> None:
+    """Keeps compiled programs in `folder`, by default the user's; "" keeps none.
+
+    JAX_COMPILATION_CACHE_DIR goes before the default. A folder that cannot be written is named, and nothing is kept.
+    """
+    import jax  # here: --help, which names the folder, answers at once
+
+    told = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+    if folder == "" or (folder is None and told):
+        return
+    path = Path(folder).expanduser().absolute() if folder else default_folder()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK):
+            raise PermissionError(None, "it may not be written")
+    except OSError as error:
+        logging.warning("compiled programs are not kept in %s: %s", path, error.strerror)
+        return
+    jax.config.update("jax_compilation_cache_dir", str(path))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_SECONDS)

@@ -1,0 +1,127 @@
+"""Convolutions: the plain forms against loops, the fast ones against the plain, derivatives of any order."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec as P
+
+from srn_jax import convolution
+from srn_jax.convolution import plain, upsample, winograd
+from srn_jax.convolution.forms import form_of
+from srn_jax.convolution.plain import Geometry
+
+CASES = [  # (inputs, taps, stride, dilation)
+    ((6, 8), (3, 3), 1, 1),
+    ((8, 6), (3, 3), 2, 1),
+    ((7, 5), (5, 5), 2, 1),
+    ((9, 6), (5, 5), 1, 1),
+    ((8, 12), (3, 3), 1, 2),
+    ((3, 5), (3, 3), 1, 16),  # the kernel reaches beyond the map on all sides
+]
+
+
+def draw(*shape: int, key: int = 0) -> jax.Array:
+    return jax.random.normal(jax.random.key(key), shape)
+
+
+def by_loops(g: Geometry, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Returns TensorFlow's SAME convolution in float64, one pixel and tap at a time."""
+    rows, columns = (-(-size // g.stride) for size in g.inputs)
+    before = []
+    for size, out, taps in zip(g.inputs, (rows, columns), g.taps, strict=True):
+        before.append(max((out - 1) * g.stride + (taps - 1) * g.dilation + 1 - size, 0) // 2)
+    y = np.zeros((x.shape[0], rows, columns, kernel.shape[3]))
+    for i, j in np.ndindex(rows, columns):
+        for s, t in np.ndindex(*g.taps):
+            row, column = i * g.stride + s * g.dilation - before[0], j * g.stride + t * g.dilation - before[1]
+            if 0 <= row < g.inputs[0] and 0 <= column < g.inputs[1]:
+                y[:, i, j] += x[:, row, column].astype(float) @ kernel[s, t]
+    return y
+
+
+@pytest.mark.parametrize(("inputs", "taps", "stride", "dilation"), CASES)
+def test_plain_convolution_and_its_gradients_equal_loops(inputs, taps, stride, dilation):
+    g = Geometry(stride, dilation, inputs, taps)
+    x, kernel = draw(2, *inputs, 3), draw(*taps, 3, 4, key=1)
+    expected = by_loops(g, np.asarray(x), np.asarray(kernel))
+    np.testing.assert_allclose(plain.output(g, x, kernel), expected, atol=1e-4)
+    # The gradients by their definition: <y, output(x', k)> = <input_gradient(y, k), x'>, for all x'; and so in k.
+    y = draw(*expected.shape, key=2)
+    other_x, other_kernel = draw(*x.shape, key=3), draw(*kernel.shape, key=4)
+    along_x = np.sum(np.asarray(y) * by_loops(g, np.asarray(other_x), np.asarray(kernel)))
+    along_kernel = np.sum(np.asarray(y) * by_loops(g, np.asarray(x), np.asarray(other_kernel)))
+    assert float(jnp.vdot(plain.input_gradient(g, y, kernel), other_x)) == pytest.approx(along_x, rel=1e-4, abs=1e-3)
+    assert float(jnp.vdot(plain.kernel_gradient(g, x, y), other_kernel)) == pytest.approx(
+        along_kernel, rel=1e-4, abs=1e-3
+    )
+
+
+@pytest.mark.parametrize(("inputs", "dilation"), [((6, 8), 1), ((8, 12), 2), ((32, 64), 16)])
+@pytest.mark.parametrize("most_bytes", [2**25, 1])  # all images at once, or one by one
+def test_winograd_equals_the_plain_form_in_all_three_parts(monkeypatch, inputs, dilation, most_bytes):
+    monkeypatch.setattr(winograd, "_MOST_BYTES", most_bytes)
+    g = Geometry(1, dilation, inputs, (3, 3))
+    x, kernel, y = draw(3, *inputs, 5), draw(3, 3, 5, 4, key=1), draw(3, *inputs, 4, key=2)
+    for part, arrays in (("output", (x, kernel)), ("input_gradient", (y, kernel)), ("kernel_gradient", (x, y))):
+        fast, reference = getattr(winograd, part)(g, *arrays), getattr(plain, part)(g, *arrays)
+        assert fast.shape == reference.shape
+        assert jnp.linalg.norm(fast - reference) < 2e-6 * jnp.linalg.norm(reference), part
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 6), (5, 3)])
+def test_upsampling_by_nine_products_equals_the_plain_form_and_its_gradients(size):
+    x, kernel = draw(2, *size, 5), draw(3, 3, 5, 4, key=1)
+    y = draw(2, 2 * size[0], 2 * size[1], 4, key=2)
+    fast, pull = jax.vjp(upsample.by_nine_products, x, kernel)
+    reference, pull_reference = jax.vjp(upsample.plain, x, kernel)
+    for a, b in zip((fast, *pull(y)), (reference, *pull_reference(y)), strict=True):
+        assert jnp.linalg.norm(a - b) < 2e-6 * jnp.linalg.norm(b)
+
+
+def xla(x: jax.Array, kernel: jax.Array, stride: int, dilation: int) -> jax.Array:
+    return plain.output(Geometry(stride, dilation, x.shape[1:3], kernel.shape[:2]), x, kernel)
+
+
+@pytest.mark.parametrize(("inputs", "taps", "stride", "dilation"), CASES[:5])
+def test_derivatives_of_second_order_equal_xlas(inputs, taps, stride, dilation):
+    """As a gradient penalty takes them: of the gradient in the input, in the kernel and in the input once more."""
+    x, kernel = draw(2, *inputs, 3), draw(*taps, 3, 4, key=1)
+
+    def penalty(convolve):
+        def slope(x, kernel):
+            gradient = jax.grad(lambda x: jnp.sum(jnp.tanh(convolve(x, kernel))))(x)
+            other = jax.grad(lambda kernel: jnp.sum(jnp.tanh(convolve(x, kernel))))(kernel)
+            return jnp.sum(jnp.square(gradient)) + jnp.sum(jnp.square(other))
+
+        return jax.grad(slope, argnums=(0, 1))(x, kernel)
+
+    ours = penalty(lambda x, kernel: convolution.conv(x, kernel, stride=stride, dilation=dilation))
+    for a, b in zip(ours, penalty(lambda x, kernel: xla(x, kernel, stride, dilation)), strict=True):
+        assert jnp.linalg.norm(a - b) < 1e-5 * jnp.linalg.norm(b)
+
+
+def test_a_kernel_that_all_devices_share_gets_the_sum_of_their_gradients():
+    mesh = jax.make_mesh((4,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
+    x, kernel = draw(4, 6, 8, 3), draw(3, 3, 3, 4, key=1)
+
+    def gradients(x, kernel):
+        return jax.grad(lambda x, kernel: jnp.sum(jnp.square(convolution.conv(x, kernel))), argnums=(0, 1))(x, kernel)
+
+    specs = P("batch"), P()
+    spread = jax.shard_map(gradients, mesh=mesh, in_specs=specs, out_specs=specs)
+    for a, b in zip(jax.jit(spread)(x, kernel), gradients(x, kernel), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
+
+
+def test_which_form_a_convolution_takes(monkeypatch):
+    middle = Geometry(1, 16, (64, 64), (3, 3))
+    assert form_of(middle, 256, 256, jnp.float32) is winograd
+    assert form_of(middle, 256, 256, jnp.bfloat16) is plain
+    assert form_of(middle, 256, 3, jnp.float32) is plain  # too few channels
+    assert form_of(Geometry(1, 1, (256, 256), (3, 3)), 128, 128, jnp.float32) is plain  # too large
+    assert form_of(Geometry(1, 16, (60, 64), (3, 3)), 256, 256, jnp.float32) is plain  # no whole tiles
+    assert form_of(Geometry(2, 1, (64, 64), (3, 3)), 256, 256, jnp.float32) is plain
+    assert form_of(Geometry(1, 1, (64, 64), (5, 5)), 256, 256, jnp.float32) is plain
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert form_of(middle, 256, 256, jnp.float32) is plain

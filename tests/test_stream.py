@@ -1,0 +1,66 @@
+"""`extrapolate` over many pictures, one after the other."""
+
+import jax
+import numpy as np
+import pytest
+
+from srn_jax import SRN, InputError, extrapolate, extrapolate_stream
+from tests.test_generator import tiny_generator
+from tests.test_infer import compilations
+
+GENERATOR = tiny_generator(SRN((2, 2), width=2), (8, 12), (16, 24))
+
+
+def pictures(count: int):
+    """Yields pictures [8, 12, 3] and masks, the known window at another place in each."""
+    for number in range(count):
+        mask = np.ones((16, 24), bool)
+        mask[number : number + 8, 2 * number : 2 * number + 12] = False
+        yield np.random.default_rng(number).integers(0, 256, (8, 12, 3), dtype=np.uint8), mask
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3, 9])
+def test_a_stream_gives_each_pictures_canvas_in_order(ahead):
+    made = list(extrapolate_stream(GENERATOR, pictures(5), ahead=ahead))
+    for canvas, (img, mask) in zip(made, pictures(5), strict=True):
+        np.testing.assert_array_equal(canvas, extrapolate(GENERATOR, img, mask))
+
+
+def test_a_stream_of_one_size_compiles_once():
+    list(extrapolate_stream(GENERATOR, pictures(1)))
+    before = compilations()
+    assert len(list(extrapolate_stream(GENERATOR, pictures(6)))) == 6
+    assert compilations() == before
+
+
+def test_the_next_picture_is_taken_before_one_is_put_together(monkeypatch):
+    happened = []
+
+    def taken():
+        for number, picture in enumerate(pictures(3)):
+            happened.append(f"took {number}")
+            yield picture
+
+    fetch = np.asarray
+
+    def asarray(value, *arguments, **more):
+        if isinstance(value, jax.Array) and value.shape == (1, 16, 24, 3):
+            happened.append("waited")
+        return fetch(value, *arguments, **more)
+
+    monkeypatch.setattr(np, "asarray", asarray)
+    list(extrapolate_stream(GENERATOR, taken()))
+    assert happened == ["took 0", "took 1", "waited", "took 2", "waited", "waited"]
+
+
+def test_what_is_wrong_with_a_picture_is_said_with_its_number():
+    def broken():
+        yield from pictures(1)
+        yield np.zeros((8, 12), np.uint8), np.ones((16, 24), bool)
+
+    stream = extrapolate_stream(GENERATOR, broken(), ahead=0)
+    assert next(stream).shape == (16, 24, 3)
+    with pytest.raises(InputError, match=r"picture 1: img has shape \(8, 12\)"):
+        next(stream)
+    with pytest.raises(InputError, match="ahead is -1; it takes 0 or more"):
+        next(extrapolate_stream(GENERATOR, pictures(1), ahead=-1))
