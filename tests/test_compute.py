@@ -15,7 +15,7 @@ from srn_jax import ops
 from srn_jax.errors import InputError
 from srn_jax.models import vgg19
 from srn_jax.models.critics import ContextCritic
-from srn_jax.models.layers import apply, apply_stages
+from srn_jax.models.layers import ConvTranspose, UpsampleConv, apply, apply_stages, conv
 from srn_jax.train import optimizer, sharding
 from srn_jax.train.state import build_networks
 from srn_jax.train.step import Step, build_steps
@@ -104,7 +104,7 @@ def test_pmap_is_shard_map():
 
 
 @pytest.mark.parametrize(
-    ("changes", "smaller"), [({"compute__remat": "networks"}, 0.95), ({"compute__accumulate": 4}, 0.7)], ids=str
+    ("changes", "smaller"), [({"compute__remat": "networks"}, 0.95), ({"compute__accumulate": 4}, 0.85)], ids=str
 )
 @pytest.mark.slow
 def test_less_memory_is_what_it_is_for(changes, smaller):
@@ -147,6 +147,17 @@ def test_bfloat16_trains_as_well_as_float32():
         losses[dtype] = history
     assert losses["float32"][-1] < 0.9 * losses["float32"][0]  # there was something to learn
     np.testing.assert_allclose(losses["bfloat16"][-1], losses["float32"][-1], rtol=0.03)
+
+
+@pytest.mark.parametrize("layer", [conv(2), UpsampleConv(2), ConvTranspose(2, (2, 2))])
+def test_a_bias_gradient_is_summed_in_float32(layer):
+    """In bfloat16, whose next number after 256 is 258, a sum of ones would stop there."""
+    x = jnp.ones((1, 64, 64, 1), jnp.bfloat16)
+    params = jax.tree.map(lambda p: p.astype(jnp.bfloat16), layer.init(jax.random.key(0), x.astype(jnp.float32)))
+    made, gradient = layer.apply(params, x), jax.grad(lambda p: layer.apply(p, x).astype(jnp.float32).sum())(params)
+    assert made.dtype == jnp.bfloat16
+    *_, bias = (leaf for leaf in jax.tree.leaves(gradient) if leaf.ndim == 1)
+    np.testing.assert_array_equal(np.asarray(bias, np.float32), made[0, ..., 0].size)
 
 
 @pytest.mark.parametrize("normalization", ["paper", "release"])

@@ -113,11 +113,17 @@ def test_four_devices_compute_what_one_does(numerics, optimizer):
         moved = jax.tree.map(lambda new, old: new - old, (after.params, after.critics), (before.params, before.critics))
         results.append(jax.device_get((moved, metrics)))
 
-    def assert_close(one: np.ndarray, four: np.ndarray) -> None:
-        """Within the noise of leaky ReLUs that flip and of Adam on gradients near 0; a wrong mean is off by factors."""
-        assert np.linalg.norm(one - four) <= {"descent": 0.03, "adam": 0.2}[optimizer] * np.linalg.norm(one) + 1e-7
+    def assert_close(one: np.ndarray, four: np.ndarray, limit: float) -> None:
+        assert np.linalg.norm(one - four) <= limit * np.linalg.norm(one) + 1e-7
 
-    jax.tree.map(assert_close, *results)
+    # Within the noise of leaky ReLUs that flip; a wrong mean is off by factors.
+    (moved, metrics), (expected, wanted) = results
+    jax.tree.map(functools.partial(assert_close, limit=0.03), metrics, wanted)
+    if optimizer == "descent":
+        jax.tree.map(functools.partial(assert_close, limit=0.03), moved, expected)
+    else:  # Adam makes whole steps of gradients near 0, whatever their sign: of a bias of 16, one may be the other way
+        one, four = (np.concatenate([x.ravel() for x in jax.tree.leaves(tree)]) for tree in (moved, expected))
+        assert_close(one, four, 0.2)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float, Int
 
 from srn_jax import ops
-from srn_jax.models.layers import conv
+from srn_jax.models.layers import ConvTranspose, conv
 
 
 class _Expansion(nn.Module):
@@ -42,17 +42,7 @@ class Deconvolution(_Expansion):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
         del offset
-        return ops.elu(
-            nn.ConvTranspose(
-                x.shape[-1],
-                (3, 3),
-                strides=self.ratio,
-                padding="SAME",
-                transpose_kernel=True,  # kernels are [3, 3, out, in], as the release stores them
-                kernel_init=nn.initializers.glorot_uniform(),
-                name="conv",
-            )(x)
-        )
+        return ops.elu(ConvTranspose(x.shape[-1], self.ratio, name="conv")(x))
 
 
 class Bilinear(_Expansion):

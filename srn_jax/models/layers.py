@@ -2,35 +2,46 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Float
 
 from srn_jax import convolution
 
 
-def conv(
-    features: int,
-    size: int = 3,
-    *,
-    stride: int = 1,
-    dilation: int = 1,
-    function: Callable[..., Array] = convolution.conv_general_dilated,
-    name: str | None = None,
-) -> nn.Conv:
-    """Returns a SAME convolution, initialised as in the release: Glorot uniform kernel, zero bias."""
-    return nn.Conv(
-        features,
-        (size, size),
-        strides=(stride, stride),
-        padding="SAME",
-        kernel_dilation=(dilation, dilation),
-        kernel_init=nn.initializers.glorot_uniform(),
-        conv_general_dilated=function,
-        name=name,
-    )
+class Conv(nn.Module):
+    """A SAME convolution and its bias, [b, h, w, c] -> [b, oh, ow, features]; Glorot uniform kernel, as in the release.
+
+    Attributes:
+      function: (x, kernel) -> the convolution.
+    """
+
+    features: int
+    size: int
+    function: Callable[[Array, Array], Array]
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b oh ow d"]:
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=None)
+        return add_bias(self.function(x, kernel), bias)
+
+
+def conv(features: int, size: int = 3, *, stride: int = 1, dilation: int = 1, name: str | None = None) -> Conv:
+    """Returns a SAME convolution and its bias."""
+    return Conv(features, size, partial(convolution.conv, stride=stride, dilation=dilation), name=name)
+
+
+def add_bias(y: Float[Array, "b h w d"], bias: Float[Array, " d"]) -> Float[Array, "b h w d"]:
+    """Returns y + bias. The bias' gradient is summed in float32: a sum of 65,536 in bfloat16 would stop at 256."""
+    return y + jnp.broadcast_to(bias.astype(jnp.float32), y.shape).astype(y.dtype)
 
 
 class UpsampleConv(nn.Module):
@@ -40,12 +51,30 @@ class UpsampleConv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w d"]:
-        return conv(self.features, function=_upsample_conv, name="conv")(x)
+        return Conv(self.features, 3, convolution.upsample_conv, name="conv")(x)
 
 
-def _upsample_conv(x: Array, kernel: Array, *unused: Any, **more: Any) -> Array:
-    del unused, more
-    return convolution.upsample_conv(x, kernel)
+class ConvTranspose(nn.Module):
+    """A transposed 3 x 3 convolution and its bias, padded as TensorFlow's conv2d_transpose SAME."""
+
+    features: int
+    strides: tuple[int, int]
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b oh ow d"]:
+        shape = (3, 3, self.features, x.shape[-1])  # [3, 3, out, in], as the release stores them
+        kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=None)
+        y = jax.lax.conv_transpose(
+            x,
+            kernel,
+            self.strides,
+            "SAME",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            transpose_kernel=True,
+        )
+        return add_bias(y, bias)
 
 
 def leaky_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
