@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+_UNTIMED = 2  # rounds before the first: until memory that calls give back is there for the next
 _PAUSE_SECONDS = 0.2  # between turns: threads of the last one that spin for more work have gone to sleep
 
 
@@ -83,11 +84,13 @@ def hold(
             outcomes[contestant.name] = reply["outcome"]
         checked = check(outcomes)
         outcomes.clear()
-        for number in range(rounds):
+        for number in range(-_UNTIMED, rounds):
             for place in turns(len(workers), number):
-                tick(f"measuring {contestants[place].name}")
                 time.sleep(_PAUSE_SECONDS)
-                found[place].seconds.append(workers[place].ask("call")["seconds"])
+                seconds = workers[place].ask("call")["seconds"]
+                if number >= 0:
+                    found[place].seconds.append(seconds)
+                    tick(f"measured {contestants[place].name}")
         for measured, worker in zip(found, workers, strict=True):
             peaks = worker.ask("peaks")
             measured.peak_calls, measured.peak_process = peaks["calls"], peaks["process"]

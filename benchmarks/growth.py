@@ -120,7 +120,7 @@ def main() -> None:
     add("--what", nargs="+", choices=WHAT, default=list(WHAT), help="(default: all)")
     add("--plot", type=Path, metavar="FILE", help="write a plot, as .png or .svg")
     parser.set_defaults(width=64, canvas=(256, 256), canvases=CANVASES, batches=BATCHES, widths=WIDTHS)
-    small = {"width": 8, "canvas": (32, 32), "canvases": ((16, 16), (32, 32)), "batches": (1, 2), "widths": (4, 8)}
+    small = {"width": 8, "canvas": (32, 32), "canvases": ((16, 16), (32, 32)), "batches": (1, 2), "widths": (8,)}
     given = options.parse(parser, rounds=1, what=["inference", "pre-training step"], **small)
     rows = measure(given)
     print(

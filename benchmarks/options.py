@@ -34,12 +34,18 @@ def parser(program: str, description: str | None, *, rounds: int) -> argparse.Ar
     return made
 
 
-def add_sizes(made: argparse.ArgumentParser, contestants: Sequence[str]) -> None:
-    """Adds what the programs that run networks take besides."""
+def add_shape(made: argparse.ArgumentParser) -> None:
+    """Adds what networks' shapes follow from."""
     add = made.add_argument
     add("--width", type=_at_least_1, default=64, help="n, of generator and critics (default 64, the paper's)")
     add("--batch", type=_at_least_1, default=1, help="pictures at a time (default 1)")
-    add("--canvas", type=size, default=(256, 256), help="HxW; half of it each way is known (default 256x256)")
+    add("--canvas", type=_size, default=(256, 256), help="HxW; half of it each way is known (default 256x256)")
+
+
+def add_sizes(made: argparse.ArgumentParser, contestants: Sequence[str]) -> None:
+    """Adds what the programs that hold contests of networks take besides."""
+    add_shape(made)
+    add = made.add_argument
     add("--dtype", choices=("float32", "bfloat16"), default="float32", help="networks' (default float32)")
     add("--contestants", nargs="+", choices=contestants, default=list(contestants), help="(default: all)")
 
@@ -123,7 +129,7 @@ def _threads(text: str) -> int:
     return value
 
 
-def size(text: str) -> tuple[int, int]:
+def _size(text: str) -> tuple[int, int]:
     """Returns (height, width) of HxW."""
     height, width = (int(side) for side in text.split("x"))
     if min(height, width) < 16 or height % 8 or width % 8:

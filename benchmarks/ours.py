@@ -14,6 +14,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.worker import Subject
 from srn_jax import config as settings
 from srn_jax import extrapolate
+from srn_jax.backend import compiler_options
 from srn_jax.generator import Generator
 from srn_jax.losses import mrf
 from srn_jax.losses.row_blocks import best_of_rows, best_of_rows_dense
@@ -51,7 +52,8 @@ def _memory() -> Memory:
 def painting(sizes: Sizes, params: Arrays, picture: np.ndarray) -> Subject:
     """Returns the generator alone, as `extrapolate` runs it: arrays on the device in, the prediction on it out."""
     model = build_generator(inputs.configuration(sizes))
-    paint = jax.jit(precision.computed_in(precision.DTYPES[sizes.dtype], partial(apply, model)))
+    computed = precision.computed_in(precision.DTYPES[sizes.dtype], partial(apply, model))
+    paint = jax.jit(computed, compiler_options=compiler_options())
     weights, image, mask = jax.device_put((unflatten(params), picture * np.float32(1 / 127.5) - 1, sizes.mask()))
     return Subject(
         call=lambda: jax.block_until_ready(paint(weights, image, mask)[0]),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
@@ -60,6 +61,11 @@ def test_training_steps(tmp_path):
     assert all(list(contestants) == ["ours", "eager"] for contestants in found.values())
 
 
+def test_training_steps_in_bfloat16(tmp_path):
+    found = short(tmp_path, "train_step", "--dtype", "bfloat16", "--contestants", "ours", "eager")
+    assert set(found) == {"pre-training step", "full step"}
+
+
 def test_id_mrf(tmp_path):
     found = short(tmp_path, "id_mrf")
     assert {what.partition(",")[0] for what in found} == {"paper 8 x 8", "release 8 x 8"}
@@ -97,9 +103,42 @@ def test_without_pytorch_a_line_says_how_to_install_it(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def cells(printed: str) -> list[list[str]]:
+    """Returns the rows of a table, without its header."""
+    lines = [line for line in printed.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_growth(tmp_path):
+    pytest.importorskip("matplotlib")
+    found, plot = tmp_path / "found.json", tmp_path / "growth.png"
+    rows = cells(run("benchmarks.growth", "--short", "--json", str(found), "--plot", str(plot)).stdout)
+    sizes = [["canvas", "16x16", "1", "8"], ["canvas", "32x32", "1", "8"]]
+    sizes += [["batch", "32x32", "1", "8"], ["batch", "32x32", "2", "8"], ["width", "32x32", "1", "8"]]
+    assert [row[:4] for row in rows] == sizes
+    assert all(row["seconds"] > 0 for row in json.loads(found.read_text())["rows"])
+    with Image.open(plot) as picture:
+        assert picture.size == (1200, 400)
+
+
+def test_the_forms_of_convolutions():
+    rows = cells(run("benchmarks.convolutions", "--short").stdout)
+    of_layer = {row[0]: row for row in rows if row[2] == "kernel_gradient"}
+    assert "winograd" in of_layer["cpn/conv10, dilated"][-1]
+    assert "phases*" in of_layer["cpn/conv13, upsampling"][-1]
+    assert [row[0] for row in rows if row[2] == "penalty"] == ["critic/conv2", "critic/conv3"]
+
+
+def test_the_floor():
+    rows = cells(run("benchmarks.floor", "--short").stdout)
+    assert [row[:2] for row in rows] == [
+        [what, form] for what in ("inference", "pre-training step", "full step") for form in ("plain", "ours")
+    ]
+    assert all(float(row[-1]) > 0 for row in rows)
+
+
 def test_the_systems_of_figure_8():
-    lines = [line for line in run("benchmarks.figure8", "--repeats", "1").stdout.splitlines() if line.startswith("|")]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    rows = cells(run("benchmarks.figure8", "--repeats", "1").stdout)
     assert {row[1].strip("`"): row[2] for row in rows} == {
         "fig8_ca": "3,601,542",
         "fig8_ed": "5,779,459",

@@ -12,7 +12,7 @@ import pytest
 
 from srn_jax import CA, ED, SRN, SRNHR, Generator, InputError, extrapolate
 from srn_jax.infer.checks import check_canvas
-from srn_jax.infer.extrapolate import _paint
+from srn_jax.infer.extrapolate import _compiled_paint
 from srn_jax.models.expansion import EXPANSIONS
 from tests.test_generator import tiny_generator
 
@@ -240,11 +240,11 @@ def test_inputs_stay_and_result_is_writable(generator):
 
 
 def compilations() -> int:
-    return _paint._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
+    return _compiled_paint()._cache_size()  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def test_one_compilation_for_a_shape():
-    model = SRN((2, 2), width=2)
+    model = SRN((2, 2), width=3)
     trained = tiny_generator(model, KNOWN, CANVAS)
     before = compilations()
     for top in (0, 3, 8):
@@ -252,7 +252,7 @@ def test_one_compilation_for_a_shape():
             extrapolate(trained, PICTURE, mask_at((top, left)))
     for dtype in DTYPES:
         extrapolate(trained, pictures(1, dtype), MASK[..., None])
-    extrapolate(trained.replace(model=SRN((2, 2), width=2), margins="top"), on_canvas(PICTURE, MASK), MASK)
+    extrapolate(trained.replace(model=SRN((2, 2), width=3), margins="top"), on_canvas(PICTURE, MASK), MASK)
     extrapolate({"params": trained.params}, PICTURE, MASK, model=model)
     assert compilations() == before + 1
 

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float
 
-from srn_jax.convolution.forms import form_of
+from srn_jax.convolution import forms
 from srn_jax.convolution.plain import Geometry
 
 
@@ -48,17 +48,17 @@ def _varying(array: Array) -> frozenset[str]:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _output(g: Geometry, x: Array, kernel: Array) -> Array:
-    return form_of(g, x.shape[-1], kernel.shape[-1], x.dtype).output(g, x, kernel)
+    return forms.pick("output", g, x.shape[-1], kernel.shape[-1], x.dtype)(g, x, kernel)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _input_gradient(g: Geometry, y: Array, kernel: Array) -> Array:
-    return form_of(g, kernel.shape[2], y.shape[-1], y.dtype).input_gradient(g, y, kernel)
+    return forms.pick("input_gradient", g, kernel.shape[2], y.shape[-1], y.dtype)(g, y, kernel)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _kernel_gradient(g: Geometry, x: Array, y: Array) -> Array:
-    return form_of(g, x.shape[-1], y.shape[-1], x.dtype).kernel_gradient(g, x, y)
+    return forms.pick("kernel_gradient", g, x.shape[-1], y.shape[-1], x.dtype)(g, x, y)
 
 
 _output.defvjp(

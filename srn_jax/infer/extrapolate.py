@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from srn_jax.backend import compiler_options
 from srn_jax.errors import InputError
 from srn_jax.generator import Generator
 from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
@@ -105,7 +106,7 @@ def _begin(params: Any, img: Any, mask: Any, model: nn.Module | None, rounding: 
 
     shown = np.where(masks[..., None], np.zeros((), images.dtype), images)
     unit = _to_unit(shown)
-    painted = _paint(module, weights, unit, masks[..., None].astype(np.float32))
+    painted = _compiled_paint()(module, weights, unit, masks[..., None].astype(np.float32))
 
     def finish() -> np.ndarray:
         prediction = np.asarray(painted)
@@ -191,9 +192,13 @@ def _truncated(completed: np.ndarray) -> np.ndarray:
     return np.clip((completed + np.float32(1)) * np.float32(127.5), 0, 255).astype(np.uint8)
 
 
-@partial(jax.jit, static_argnums=0)
 def _paint(
     model: nn.Module, params: Any, image: Float[Array, "b h w 3"], mask: Float[Array, "b h w 1"]
 ) -> Float[Array, "b h w 3"]:
     prediction, _ = apply(model, params, image, mask)
     return jnp.asarray(prediction, jnp.float32)
+
+
+@cache  # not at import: asking for the backend starts it
+def _compiled_paint() -> Callable[..., Array]:
+    return jax.jit(_paint, static_argnums=0, compiler_options=compiler_options())

@@ -32,8 +32,8 @@ class CPN(nn.Module):
     ) -> Float[Array, "b h w 3"]:
         n = self.width
         batch_mask = jnp.broadcast_to(mask, (*features.shape[:3], 1)).astype(features.dtype)
-        x = jnp.concatenate([features, known, batch_mask], axis=-1)
-        x = encode(x, "x", Widths(n, n, 2 * n, 2 * n), 4 * n)
+        given = jnp.concatenate([known, batch_mask], axis=-1)
+        x = encode(features, "x", Widths(n, n, 2 * n, 2 * n), 4 * n, beside=(given,))
         x = dilate(x, "x", 4 * n)
         x = ops.elu(conv(4 * n, name="allconv11")(x))
         small_mask = ops.resize_nearest(mask, (x.shape[1], x.shape[2]))

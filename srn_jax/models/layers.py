@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Float
 
@@ -26,12 +28,19 @@ class Conv(nn.Module):
     function: Callable[[Array, Array], Array]
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b oh ow d"]:
-        shape = (self.size, self.size, x.shape[-1], self.features)
+    def __call__(self, *parts: Float[Array, "b h w _"]) -> Float[Array, "b oh ow d"]:
+        """Returns what it makes of `parts` side by side along their channels.
+
+        Each is convolved by itself: they need not be copied into one, and what is data needs no gradient.
+        """
+        channels = [part.shape[-1] for part in parts]
+        shape = (self.size, self.size, sum(channels), self.features)
         kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
-        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=None)
-        return add_bias(self.function(x, kernel), bias)
+        kernel, bias, *promoted = promote_dtype(kernel, bias, *parts, dtype=None)
+        kernels = jnp.split(kernel, np.cumsum(channels)[:-1], axis=2)
+        convolved = [self.function(part, of_part) for part, of_part in zip(promoted, kernels, strict=True)]
+        return add_bias(reduce(add, convolved), bias)
 
 
 def conv(features: int, size: int = 3, *, stride: int = 1, dilation: int = 1, name: str | None = None) -> Conv:

@@ -22,10 +22,19 @@ class Widths(NamedTuple):
 
 
 def encode(
-    x: Float[Array, "b h w c"], prefix: str, widths: Widths, width: int, *, last: Callable[[Array], Array] = ops.elu
+    x: Float[Array, "b h w c"],
+    prefix: str,
+    widths: Widths,
+    width: int,
+    *,
+    beside: tuple[Float[Array, "b h w _"], ...] = (),
+    last: Callable[[Array], Array] = ops.elu,
 ) -> Float[Array, "b h4 w4 d"]:
-    """Returns `width` features at a quarter of the size: layers 1 to 6, the last of them with activation `last`."""
-    x = ops.elu(conv(widths.conv1, 5, name=f"{prefix}conv1")(x))
+    """Returns `width` features at a quarter of the size: layers 1 to 6, the last of them with activation `last`.
+
+    Channels of `beside` follow those of `x`.
+    """
+    x = ops.elu(conv(widths.conv1, 5, name=f"{prefix}conv1")(x, *beside))
     x = ops.elu(conv(widths.conv2, stride=2, name=f"{prefix}conv2_downsample")(x))
     x = ops.elu(conv(widths.conv3, name=f"{prefix}conv3")(x))
     x = ops.elu(conv(widths.conv4, stride=2, name=f"{prefix}conv4_downsample")(x))

@@ -194,14 +194,22 @@ def quieten_orbax() -> None:
     logging.set_verbosity(logging.WARNING)
     logging.get_absl_handler().addFilter(lambda record: not record.exc_info)
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-    print_exception = sys.excepthook
+    print_exception, print_ignored = sys.excepthook, sys.unraisablehook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        # Where one write fails, the others go on, and find that nobody waits for them any more.
-        if str(error) != "Event loop is closed":
+        if not _given_up(error):
             print_exception(kind, error, trace)
 
-    sys.excepthook = hook
+    def ignored(what: "sys.UnraisableHookArgs") -> None:
+        if not _given_up(what.exc_value):
+            print_ignored(what)
+
+    sys.excepthook, sys.unraisablehook = hook, ignored
+
+
+def _given_up(error: BaseException | None) -> bool:
+    """Whether it tells of a read or write that nobody waits for any more, since another one failed."""
+    return str(error).startswith(("Event loop is closed", "Encountered error while reading array"))
 
 
 def _check_space(folder: Path, needed: int) -> None:
