@@ -227,6 +227,13 @@ def test_batches_depend_on_seed_and_number_alone(tmp_path):
     assert not np.array_equal(reference[0], reference[1])
 
 
+def test_a_batch_may_be_of_one_picture(tmp_path):
+    write_pictures(tmp_path, 7)
+    pictures, _ = sources.folder(folder_data(tmp_path))
+    alone = take(pictures, folder_data(tmp_path, batch=1), 0, 3)
+    np.testing.assert_array_equal(np.concatenate(alone), take(pictures, folder_data(tmp_path, batch=3), 0, 1)[0])
+
+
 @pytest.mark.parametrize(("processes", "workers"), [(2, 0), (4, 0), pytest.param(4, 2, marks=pytest.mark.slow)])
 def test_any_number_of_hosts_and_workers_sees_the_same_batches(tmp_path, processes, workers):
     write_pictures(tmp_path, 7)

@@ -64,7 +64,7 @@ def training_batches(
     endless = grain.MapDataset.source(photographs).seed(seed).shuffle().repeat(None)
     cuts = endless.random_map(partial(_cut, data=data, canvas=canvas))
     parts = cuts.batch(size, drop_remainder=True, batch_fn=_stack)[start * processes + process :: processes]
-    steps = parts.batch(group, batch_fn=_stack)
+    steps = parts.batch(group, drop_remainder=True, batch_fn=_stack)
     options = grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=data.prefetch)
     read = steps.to_iter_dataset(options)
     if not data.workers:
