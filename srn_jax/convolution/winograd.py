@@ -44,6 +44,8 @@ def suits(part: str, g: Geometry, ins: int, outs: int) -> bool:
 def output(g: Geometry, x: Float[Array, "b h w c"], kernel: Float[Array, "r r c d"]) -> Float[Array, "b h w d"]:
     """Returns the convolution of `x`."""
     of_inputs, of_kernel, of_products = _transforms(g)
+    # Bound to x: XLA would else transform the kernels of all layers before a loop over parts of a batch, and keep them.
+    x, kernel = jax.lax.optimization_barrier((x, kernel))
     kernels = _transformed(of_kernel, kernel)
 
     def convolve(x: Array) -> Array:
