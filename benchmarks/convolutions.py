@@ -3,8 +3,8 @@
     python -m benchmarks.convolutions [--width 64] [--batch 1] [--canvas 256x256]
 
 "xla" is a convolution with XLA's own derivatives, "plain" the same with ours, "winograd" and "phases" the forms in
-fewer products; what training takes is marked *. "in a loop" is within `lax.scan`, as critic updates are; "penalty" the
-gradient, in the kernel, of a gradient.
+fewer products, "strided" what needs no zeros in between; what training takes is marked *. "in a loop" is within
+`lax.scan`, as critic updates are; "penalty" the gradient, in the kernel, of a gradient.
 """
 
 import statistics
@@ -20,7 +20,7 @@ from tqdm import tqdm
 from benchmarks import machine, options
 from srn_jax import ops
 from srn_jax.allocator import keep_freed_memory
-from srn_jax.convolution import plain, upsample, winograd
+from srn_jax.convolution import forms, plain, strided, upsample, winograd
 from srn_jax.convolution.plain import Geometry
 
 
@@ -39,7 +39,9 @@ class Layer(NamedTuple):
 
 LAYERS = (
     Layer("cpn/conv1", 1, 1, 1, 5),
+    Layer("cpn/conv2", 1, 1, 1, stride=2),
     Layer("cpn/conv3", 2, 1, 2),
+    Layer("cpn/conv4", 2, 2, 2, stride=2),
     Layer("cpn/conv5", 4, 2, 4),
     Layer("cpn/conv6 to 12", 4, 4, 4),
     Layer("cpn/conv10, dilated", 4, 4, 4, dilation=16),
@@ -84,6 +86,9 @@ def programs(layer: Layer, g: Geometry) -> dict[str, dict[str, Callable[..., Any
         },
     }
     if layer.stride > 1:
+        found["input_gradient"]["strided"] = lambda x, k, y: strided.input_gradient(g, y, k)
+        found["kernel_gradient"]["strided"] = lambda x, k, y: strided.kernel_gradient(g, x, y)
+    if layer.name.startswith("critic"):
         found["penalty"] = {
             "xla": lambda x, k, y: jax.vjp(lambda k: pull(x, k, y)[0], k)[1](x)[0],
             "plain": lambda x, k, y: plain.kernel_gradient(g, x, y),
@@ -126,12 +131,12 @@ def rows(given: Any) -> list[list[str]]:
         kernel = jax.random.normal(keys[1], (layer.taps, layer.taps, ins, outs))
         y = jax.random.normal(keys[2], (given.batch, *(-(-side // layer.stride) for side in outer), outs))
         operations = 2 * layer.taps**2 * ins * y.size
-        for what, forms in programs(layer, g).items():
-            times = {name: measure(function, (x, kernel, y), given.rounds) for name, function in forms.items()}
+        for what, functions in programs(layer, g).items():
+            times = {name: measure(function, (x, kernel, y), given.rounds) for name, function in functions.items()}
             rate = operations / times["xla"] / 1e6
-            taken = "phases" if layer.upsampled else "plain"
-            if what != "penalty" and winograd.suits(what, g, ins, outs) and not layer.upsampled:
-                taken = "winograd"
+            part = "kernel_gradient" if what == "penalty" else what
+            picked = forms.pick(part, g, ins, outs, x.dtype).__module__.rpartition(".")[2]
+            taken = "phases" if layer.upsampled else picked
             taken = taken if taken in times else "xla"  # which is the plain form, where both are one
             cells = "; ".join(f"{name}{'*' * (name == taken)} {ms:.1f}" for name, ms in times.items())
             shape = f"{inputs[0]}x{inputs[1]}, {ins} to {outs}"

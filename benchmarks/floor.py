@@ -134,8 +134,8 @@ def programs(sizes: Sizes) -> dict[str, Callable[[], Any]]:
 def plainly(trace: Callable[[], Any]) -> Any:
     """Returns what is traced where no convolution takes another form than its definition's."""
     with (
-        mock.patch.object(forms, "fewer_operations_pay", return_value=False),
-        mock.patch.object(upsample, "fewer_operations_pay", return_value=False),
+        mock.patch.object(forms, "own_forms_pay", return_value=False),
+        mock.patch.object(upsample, "own_forms_pay", return_value=False),
     ):
         return trace()
 

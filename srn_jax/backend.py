@@ -5,10 +5,10 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 
-def fewer_operations_pay(dtype: DTypeLike) -> bool:
-    """Returns whether a convolution with fewer products, but more sums and memory, is faster: in float32 on a CPU.
+def own_forms_pay(dtype: DTypeLike) -> bool:
+    """Returns whether convolutions have forms here that are faster than XLA's: in float32 on a CPU.
 
-    cuDNN takes such forms by itself where they pay; in bfloat16 sums of inputs would cost digits.
+    cuDNN takes such forms by itself where they pay; in bfloat16 the sums of inputs that some make would cost digits.
     """
     return jax.default_backend() == "cpu" and dtype == jnp.float32
 

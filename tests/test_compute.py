@@ -85,7 +85,6 @@ def assert_close(actual, expected, tolerance: float) -> None:
     [
         (1, {"compute__accumulate": 2}),
         (1, {"compute__accumulate": 8, "geometry__masks_per_batch": "each"}),
-        (2, {"compute__accumulate": 2}),
         (1, {"compute__remat": "networks"}),
         (4, {"parallel": "pmap"}),
         (2, {"parallel": "pmap", "compute__remat": "networks", "compute__accumulate": 4}),

@@ -7,7 +7,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from srn_jax import convolution
-from srn_jax.convolution import forms, plain, upsample, winograd
+from srn_jax.convolution import forms, plain, strided, upsample, winograd
 from srn_jax.convolution.plain import Geometry
 
 CASES = [  # (inputs, taps, stride, dilation)
@@ -71,6 +71,37 @@ def test_winograd_equals_the_plain_form_in_all_three_parts(monkeypatch, inputs, 
         assert jnp.linalg.norm(fast - reference) < 1e-5 * jnp.linalg.norm(reference), part
 
 
+@pytest.mark.parametrize("channels", [(5, 4), (64, 66)])  # few, and enough for minimal filtering
+@pytest.mark.parametrize(
+    ("inputs", "taps", "stride"),
+    [
+        ((8, 6), 3, 2),
+        ((8, 16), 5, 2),
+        ((32, 16), 5, 2),
+        ((2, 4), 5, 2),
+        ((9, 6), 3, 3),
+        ((9, 15), 5, 3),
+        ((8, 8), 7, 4),
+    ],
+)
+def test_strided_gradients_equal_the_plain_form(inputs, taps, stride, channels):
+    g = Geometry(stride, 1, inputs, (taps, taps))
+    x, kernel = draw(2, *inputs, channels[0]), draw(taps, taps, *channels, key=1)
+    y = draw(2, *(side // stride for side in inputs), channels[1], key=2)
+    for part, arrays in (("input_gradient", (y, kernel)), ("kernel_gradient", (x, y))):
+        made, reference = getattr(strided, part)(g, *arrays), getattr(plain, part)(g, *arrays)
+        assert made.shape == reference.shape
+        assert jnp.linalg.norm(made - reference) < 1e-5 * jnp.linalg.norm(reference), part
+
+
+@pytest.mark.parametrize(("inputs", "taps"), [((7, 5), 3), ((9, 6), 5)])
+def test_a_strided_kernel_gradient_of_odd_sides_equals_the_plain_form(inputs, taps):
+    g = Geometry(2, 1, inputs, (taps, taps))
+    x, y = draw(2, *inputs, 5), draw(2, *(-(-side // 2) for side in inputs), 4, key=2)
+    made, reference = strided.kernel_gradient(g, x, y), plain.kernel_gradient(g, x, y)
+    assert jnp.linalg.norm(made - reference) < 2e-6 * jnp.linalg.norm(reference)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (4, 6), (5, 3)])
 def test_upsampling_by_phases_equals_the_plain_form_and_its_gradients(size):
     x, kernel = draw(2, *size, 5), draw(3, 3, 5, 4, key=1)
@@ -127,7 +158,6 @@ PARTS = ("output", "input_gradient", "kernel_gradient")
         (Geometry(1, 16, (64, 64), (3, 3)), 3, jnp.float32, ()),  # too few channels
         (Geometry(1, 1, (256, 256), (3, 3)), 64, jnp.float32, PARTS[2:]),  # too large
         (Geometry(1, 16, (60, 64), (3, 3)), 256, jnp.float32, ()),  # no whole tiles
-        (Geometry(2, 1, (64, 64), (3, 3)), 256, jnp.float32, ()),
         (Geometry(1, 1, (64, 64), (5, 5)), 256, jnp.float32, PARTS[2:]),
         (Geometry(1, 1, (64, 64), (7, 7)), 256, jnp.float32, ()),
     ],
@@ -137,3 +167,18 @@ def test_which_form_a_convolution_takes(monkeypatch, g, ins, dtype, fast):
     assert picked == {part: getattr(winograd if part in fast else plain, part) for part in PARTS}
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert forms.pick("output", g, ins, 256, dtype) is plain.output
+
+
+@pytest.mark.parametrize(
+    ("inputs", "side", "ins", "fast"),
+    [
+        ((64, 64), 3, 64, PARTS[1:]),
+        ((64, 64), 5, 64, PARTS[1:2]),
+        ((65, 64), 3, 64, PARTS[2:]),  # odd
+        ((64, 64), 3, 3, ()),  # too few channels
+    ],
+)
+def test_which_form_a_convolution_with_a_stride_takes(inputs, side, ins, fast):
+    g = Geometry(2, 1, inputs, (side, side))
+    picked = {part: forms.pick(part, g, ins, 64, jnp.float32) for part in PARTS}
+    assert picked == {part: getattr(strided if part in fast else plain, part) for part in PARTS}

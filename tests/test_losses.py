@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from srn_jax.losses import adversarial, mrf, spatial, style
-from srn_jax.losses.row_blocks import best_of_rows, best_of_rows_dense
+from srn_jax.losses.row_blocks import best_of_rows, best_of_rows_dense, first_of
 
 REDUCED = pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
 
@@ -256,6 +256,16 @@ def test_id_mrf_and_its_gradients_stay_finite(form, case):
 def test_id_mrf_is_least_for_the_truth_itself(form):
     generated, truth = feature_maps()
     assert value_and_gradients(form)(truth, truth)[0] < value_and_gradients(form)(generated, truth)[0] - 0.1
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_first_of_is_argmax_and_past_the_end_where_nothing_is_true(axis):
+    found = np.random.default_rng(0).random((6, 7)) < 0.3
+    found[:, 2] = found[3] = False
+    found[0, :2] = found[:2, 0] = True  # several in one row, and in one column
+    expected = np.where(found.any(axis), found.argmax(axis), found.shape[axis])
+    assert found.shape[axis] in expected
+    np.testing.assert_array_equal(first_of(jnp.asarray(found), axis), expected)
 
 
 @pytest.mark.parametrize("form", mrf.ID_MRF)

@@ -148,6 +148,20 @@ def test_separable_blur_equals_direct_correlation(taps, before, after):
     np.testing.assert_allclose(ops.separable_blur(jnp.asarray(x), kernel), expected, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize(("dtype", "error"), [(jnp.float32, 4e-7), (jnp.bfloat16, 4e-3)])
+def test_elu_and_its_gradient_are_as_accurate_as_their_type(dtype, error):
+    sizes = np.logspace(-7, 2, 1001)
+    x = jnp.asarray(np.concatenate([-sizes, [0.0], sizes]), dtype)
+    exact = np.asarray(x, np.float64)
+    y, pull = jax.vjp(ops.elu, x)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(np.asarray(y, np.float64), np.where(exact > 0, exact, np.expm1(exact)), rtol=error)
+    slope = np.where(exact > 0, 1.0, np.exp(exact))
+    np.testing.assert_allclose(np.asarray(pull(jnp.ones_like(x))[0], np.float64), slope, rtol=error, atol=error)
+    ends = ops.elu(jnp.array([-jnp.inf, jnp.inf, jnp.nan]))
+    np.testing.assert_array_equal(ends, [-1.0, jnp.inf, jnp.nan])
+
+
 def test_safe_sqrt_has_no_infinite_gradient():
     values = jnp.array([0.0, 4.0, 1e-12])
     np.testing.assert_allclose(ops.safe_sqrt(values), [0, 2, 1e-6], rtol=1e-6)

@@ -6,7 +6,7 @@ import jax
 from jaxtyping import Array, Float
 
 # Of all three forms: within a loop XLA runs convolutions of any other order 10 to 100 times slower on a CPU.
-_NUMBERS = ("NHWC", "HWIO", "NHWC")
+NUMBERS = ("NHWC", "HWIO", "NHWC")
 
 
 class Geometry(NamedTuple):
@@ -31,7 +31,7 @@ def output(g: Geometry, x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw 
         (g.stride, g.stride),
         "SAME",
         rhs_dilation=(g.dilation, g.dilation),
-        dimension_numbers=_NUMBERS,
+        dimension_numbers=NUMBERS,
     )
 
 
@@ -40,7 +40,7 @@ def input_gradient(
 ) -> Float[Array, "b h w c"]:
     """Returns the gradient of <y, output(x, kernel)> in x."""
     padding = []
-    for size, out, taps, before in zip(g.inputs, y.shape[1:3], g.taps, _padding_before(g, y), strict=True):
+    for size, out, taps, before in zip(g.inputs, y.shape[1:3], g.taps, padding_before(g, y), strict=True):
         reach, spread = (taps - 1) * g.dilation, (out - 1) * g.stride + 1
         padding.append((reach - before, size - spread + before))
     return jax.lax.conv_general_dilated(
@@ -50,14 +50,14 @@ def input_gradient(
         padding,
         lhs_dilation=(g.stride, g.stride),
         rhs_dilation=(g.dilation, g.dilation),
-        dimension_numbers=_NUMBERS,
+        dimension_numbers=NUMBERS,
     )
 
 
 def kernel_gradient(g: Geometry, x: Float[Array, "b h w c"], y: Float[Array, "b oh ow d"]) -> Float[Array, "kh kw c d"]:
     """Returns the gradient of <y, output(x, kernel)> in the kernel: x, its channels as images, convolved with y."""
     padding = []
-    for size, out, taps, before in zip(g.inputs, y.shape[1:3], g.taps, _padding_before(g, y), strict=True):
+    for size, out, taps, before in zip(g.inputs, y.shape[1:3], g.taps, padding_before(g, y), strict=True):
         reach, spread = (taps - 1) * g.dilation, (out - 1) * g.stride + 1
         padding.append((before, reach + spread - size - before))
     gradient = jax.lax.conv_general_dilated(
@@ -66,12 +66,12 @@ def kernel_gradient(g: Geometry, x: Float[Array, "b h w c"], y: Float[Array, "b 
         (g.dilation, g.dilation),
         padding,
         rhs_dilation=(g.stride, g.stride),
-        dimension_numbers=_NUMBERS,
+        dimension_numbers=NUMBERS,
     )
     return gradient.transpose(1, 2, 0, 3)
 
 
-def _padding_before(g: Geometry, y: Float[Array, "b oh ow d"]) -> list[int]:
+def padding_before(g: Geometry, y: Float[Array, "b oh ow d"]) -> list[int]:
     """Returns the rows and columns of zeros that SAME puts before an input; what is odd goes behind it."""
     reach = [(taps - 1) * g.dilation + 1 for taps in g.taps]
     spread = [(out - 1) * g.stride for out in y.shape[1:3]]

@@ -4,13 +4,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from srn_jax import ops
-from srn_jax.backend import fewer_operations_pay
+from srn_jax.backend import own_forms_pay
 from srn_jax.convolution.conv import conv
 
 
 def upsample_conv(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c d"]) -> Float[Array, "b 2*h 2*w d"]:
     """Returns the SAME convolution of `x` with every pixel repeated 2 x 2."""
-    return by_phases(x, kernel) if fewer_operations_pay(x.dtype) else plain(x, kernel)
+    return by_phases(x, kernel) if own_forms_pay(x.dtype) else plain(x, kernel)
 
 
 def plain(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c d"]) -> Float[Array, "b 2*h 2*w d"]:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from srn_jax.losses.row_blocks import Best, best_of_rows
+from srn_jax.losses.row_blocks import Best, best_of_rows, first_of
 
 _BANDWIDTH = 0.5  # h
 _EPSILON = 1e-5
@@ -47,8 +47,8 @@ def id_mrf(
 
 def _log_shares(similarity: Float[Array, "v s"]) -> Float[Array, "v s"]:
     """Returns log RS_bar."""
-    is_best = jnp.arange(similarity.shape[1])[None, :] == jnp.argmax(similarity, axis=1)[:, None]
     best = jnp.max(similarity, axis=1, keepdims=True)
+    is_best = jnp.arange(similarity.shape[1])[None, :] == first_of(similarity == best, axis=1)[:, None]
     runner_up = jnp.max(jnp.where(is_best, -jnp.inf, similarity), axis=1, keepdims=True)
     # The maximum over the true positions without s is the best one, unless s is the best one itself. Features after a
     # ReLU are never opposed; clamping at 0 keeps the ratio's sign for those that are.
