@@ -21,9 +21,13 @@ CONTESTANTS = ("ours", "eager", "compiled")
 PHASES = ("pre-training step", "full step")
 # Relative differences, by what networks compute in; of bfloat16's 8 bits few are left after many layers and back.
 _LOSS_LIMITS = {"float32": 1e-3, "tf32": 0.01, "bfloat16": 0.05}
-# Of each array. A gradient jumps where rounding moves an activation across the kink of its ReLU: one of the 262,144 of
-# a critic's third layer by 1/512 of that layer's gradient. At full size several do, and five updates carry them on.
+# Of arrays. A gradient jumps where rounding moves an activation across the kink of its ReLU: one of the
+# 262,144 of a critic's third layer by 1/512 of that layer's gradient. At full size several do, and five updates carry
+# them on.
 _ARRAY_LIMITS = {"float32": 0.03, "tf32": 0.05, "bfloat16": 0.1}
+# Of the critics' arrays. Their biases have gradients that are real scores' less fake ones', nearly equal: one such jump
+# in the fourth layer is 0.03 of them. Over four draws of pictures the worst was between 0.0003 and 0.09.
+_CRITICS_ARRAY_LIMIT = 0.15
 _SMALL = 1e-3  # gradients of an array below this share of all are sums that cancel; losses below it are near 0
 
 
@@ -92,7 +96,8 @@ def check(what: str, outcomes: dict[str, Any], start: dict[str, Arrays]) -> dict
             ours, theirs = reference["parameters"][network], made["parameters"][network]
             difference = compare.worst_relative_norm(reference["moments"][network], moments, _SMALL)
             label = f"gradients of the {network} of {pair}"
-            found[label] = compare.hold(f"{what}: {label}", difference, _ARRAY_LIMITS[precision])
+            limit = _CRITICS_ARRAY_LIMIT if network == "critics" else _ARRAY_LIMITS[precision]
+            found[label] = compare.hold(f"{what}: {label}", difference, limit)
             change, peer_change = (
                 {key: array - start[network][key] for key, array in parameters.items()} for parameters in (ours, theirs)
             )
