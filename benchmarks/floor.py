@@ -153,7 +153,7 @@ def main() -> None:
             found = list(costs(traced.jaxpr))
             operations = sum(cost.operations * cost.times for cost in found)
             moved = sum(cost.bytes * cost.times for cost in found)
-            cells = [what, form, f"{operations / 1e9:,.1f}", f"{moved / 1e9:,.2f}", f"{floor(found, rates):.3f}"]
+            cells = [what, form, f"{operations / 1e9:,.1f}", f"{moved / 1e9:,.2f}", f"{floor(found, rates):.3g}"]
             rows.append(cells)
     print(
         f"{machine.describe()}; peak rates {rates.operations / 1e9:,.0f} GFLOP/s, {rates.bytes / 1e9:,.1f} GB/s\n\n"
