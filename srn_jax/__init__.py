@@ -2,8 +2,19 @@
 
 from srn_jax.errors import InputError
 from srn_jax.generator import Generator, load_generator
-from srn_jax.infer import extrapolate, extrapolate_stream
+from srn_jax.infer import expand, extrapolate, extrapolate_stream
 from srn_jax.models.baselines import CA, ED
 from srn_jax.models.srn import SRN, SRNHR
 
-__all__ = ["CA", "ED", "SRN", "SRNHR", "Generator", "InputError", "extrapolate", "extrapolate_stream", "load_generator"]
+__all__ = [
+    "CA",
+    "ED",
+    "SRN",
+    "SRNHR",
+    "Generator",
+    "InputError",
+    "expand",
+    "extrapolate",
+    "extrapolate_stream",
+    "load_generator",
+]

@@ -50,6 +50,24 @@ def creating(folder: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yields a new folder beside `folder`, and puts it in its place at the end; on an error `folder` stays."""
+    folder = Path(os.path.abspath(folder))
+    beside, before = (folder.with_name(f".{folder.name}.{kind}") for kind in ("part", "before"))
+    for left in (beside, before):
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        if folder.is_dir():
+            os.replace(folder, before)
+        os.replace(beside, folder)
+    finally:
+        for left in (beside, before):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes `text` whole or not at all."""
     with replacing(path) as beside:

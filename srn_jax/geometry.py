@@ -78,30 +78,34 @@ def complete(
     return jnp.where(mask > 0.5, prediction, image)
 
 
-# How the known window is placed at training: (key, slack = canvas - known) -> offset. Both ends inclusive.
-def _random(key: Key[Array, ""], slack: Int[Array, " 2"]) -> Int[Array, " 2"]:
-    return jax.random.randint(key, (2,), 0, slack + 1)
+# How the known window is placed at training: slack = canvas - known -> the least and the greatest offset.
+def _random(slack: Size) -> tuple[Size, Size]:
+    return (0, 0), slack
 
 
-def _center(key: Key[Array, ""], slack: Int[Array, " 2"]) -> Int[Array, " 2"]:
-    del key
-    return slack // 2
+def _center(slack: Size) -> tuple[Size, Size]:
+    middle = slack[0] // 2, slack[1] // 2
+    return middle, middle
 
 
-def _top(key: Key[Array, ""], slack: Int[Array, " 2"]) -> Int[Array, " 2"]:
-    del key
-    return slack // 2 * jnp.array([0, 1])
+def _top(slack: Size) -> tuple[Size, Size]:
+    middle = 0, slack[1] // 2
+    return middle, middle
 
 
-MARGINS: dict[str, Callable[[Key[Array, ""], Int[Array, " 2"]], Int[Array, " 2"]]] = {
+MARGINS: dict[str, Callable[[Size], tuple[Size, Size]]] = {
     "random": _random,
     "center": _center,
     "top": _top,  # grows downward, and to both sides alike
 }
 
 
+def offset_bounds(margins: str, canvas: Size, known: Size) -> tuple[Size, Size]:
+    """Returns the least and the greatest offset that `margins`, a name in `MARGINS`, places windows at."""
+    return pick(MARGINS, margins, "geometry.margins")((canvas[0] - known[0], canvas[1] - known[1]))
+
+
 def draw_offsets(margins: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Int[Array, "b 2"]:
-    """Returns one offset for each key, placed as `margins`, a name in `MARGINS`, says."""
-    place = pick(MARGINS, margins, "geometry.margins")
-    slack = jnp.array([canvas[0] - known[0], canvas[1] - known[1]])
-    return jax.vmap(lambda key: place(key, slack))(keys)
+    """Returns one offset for each key, drawn from all that `margins`, a name in `MARGINS`, allows."""
+    least, greatest = (jnp.array(bound) for bound in offset_bounds(margins, canvas, known))
+    return jax.vmap(lambda key: jax.random.randint(key, (2,), least, greatest + 1))(keys)

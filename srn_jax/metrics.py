@@ -14,27 +14,49 @@ SSIM_WINDOW = 11  # pixels, Gaussian of sigma 1.5, population covariance (Wang e
 def scores(
     completed: Float[Array, "h w 3"], truth: Float[Array, "h w 3"], mask: Float[Array, "h w 1"]
 ) -> dict[str, Float[Array, ""]]:
-    """Returns PSNR in dB and SSIM of one picture, over the canvas and over the unknown region.
+    """Returns PSNR in dB, SSIM and L1 of one picture, over the canvas and over the unknown region, and its seam.
 
     SSIM's map is averaged over the channels and over the positions whose whole window lies on the canvas: all of them,
-    or those at whose centre the mask is 1. Equal pictures have infinite PSNR; an empty region gives NaN.
+    or those at whose centre the mask is 1. L1 is the mean absolute difference. Across the border of the known picture,
+    from each known pixel to the unknown one beside it, `seam` is the mean absolute difference of the step in the
+    completed picture and the step in the truth; `step` is the mean absolute step over that of the truth: more than 1 is
+    a visible line, less is a blur. Equal pictures have infinite PSNR; an empty region or border gives NaN.
 
     Args:
       completed, truth: RGB in [0, 1].
       mask: 1 = synthesized.
     """
-    square = jnp.square(completed - truth)
+    square, absolute = jnp.square(completed - truth), jnp.abs(completed - truth)
     similarity: Any = dm_pix.ssim(
         completed, truth, max_val=1.0, filter_size=SSIM_WINDOW, filter_sigma=1.5, return_map=True
     )
     border = SSIM_WINDOW // 2
     inner_mask = mask[border:-border, border:-border]
+    seam, step = _seam(completed, truth, mask)
     return {
         "psnr": -10.0 * jnp.log10(square.mean()),
         "ssim": similarity.mean(),
+        "l1": absolute.mean(),
         "psnr_unknown": -10.0 * jnp.log10(_masked_mean(square, mask)),
         "ssim_unknown": _masked_mean(similarity, inner_mask),
+        "l1_unknown": _masked_mean(absolute, mask),
+        "seam": seam,
+        "step": step,
     }
+
+
+def _seam(
+    completed: Float[Array, "h w 3"], truth: Float[Array, "h w 3"], mask: Float[Array, "h w 1"]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    difference = made = real = count = jnp.zeros(())
+    for axis in (0, 1):
+        crosses = jnp.abs(jnp.diff(mask, axis=axis))
+        made_step, real_step = jnp.diff(completed, axis=axis), jnp.diff(truth, axis=axis)
+        difference += (jnp.abs(made_step - real_step) * crosses).sum()
+        made += (jnp.abs(made_step) * crosses).sum()
+        real += (jnp.abs(real_step) * crosses).sum()
+        count += 3 * crosses.sum()
+    return difference / count, made / real
 
 
 def _masked_mean(values: Float[Array, "h w c"], mask: Float[Array, "h w 1"]) -> Float[Array, ""]:

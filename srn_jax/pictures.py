@@ -31,15 +31,19 @@ def decode(encoded: Path | io.BytesIO, at_least: Size | None = None) -> Image.Im
             side = max(at_least)  # whichever way it has to be turned
             picture.draft("RGB", (side, side))
         picture.load()
-        picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PPM", None)):
-            picture = Image.fromarray(np.round(np.asarray(picture) / 257).astype(np.uint8))
-        if picture.mode in ("I", "F"):
-            raise ValueError("32 bits a pixel; 8 or 16 can be read")
-        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-            picture = picture.convert("RGBA")
-            return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-        return picture.convert("RGB")
+        return to_rgb(ImageOps.exif_transpose(picture))
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Returns a picture of any mode in RGB, on white where it is transparent; raises ValueError for 32 bits a pixel."""
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PPM", None)):
+        picture = Image.fromarray(np.round(np.asarray(picture) / 257).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ValueError("32 bits a pixel; 8 or 16 can be read")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return picture.convert("RGB")
 
 
 def crop_and_resize(picture: Image.Image, size: Size, scale: float, place: tuple[float, float]) -> Image.Image:

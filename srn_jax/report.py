@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-from srn_jax import evaluate, files
+from srn_jax import files
+from srn_jax.evaluate import held_out as judging
+from srn_jax.evaluate import sheets
 from srn_jax.fills import FILLS
 from srn_jax.pictures import write_png
 from srn_jax.train.loop import Outcome
@@ -18,16 +20,16 @@ def report(outcome: Outcome, workdir: Path) -> None:
         return
     held_out = outcome.held_out
     painter = type(outcome.generator.model).__name__
-    completed = {painter: evaluate.complete(outcome.generator, held_out)}
-    completed |= {name: evaluate.fill(name, held_out) for name in FILLS}
-    scores = {system: evaluate.mean_scores(images, held_out) for system, images in completed.items()}
-    table = evaluate.format_table(scores)
+    completed = {painter: judging.complete(outcome.generator, held_out)}
+    completed |= {name: judging.fill(name, held_out) for name in FILLS}
+    scores = {system: judging.mean_scores(images, held_out) for system, images in completed.items()}
+    table = judging.format_table(scores)
     print(f"\n{len(held_out.images)} crops of held-out photographs, none of which was trained on:\n\n{table}\n")
     few = held_out.spread(_ROWS)
-    columns = {"known": evaluate.known_on_grey(few), painter: evaluate.complete(outcome.generator, few)}
-    columns |= {name: evaluate.fill(name, few) for name in FILLS} | {"truth": few.images}
+    columns = {"known": sheets.known_on_grey(few.images, few.masks), painter: judging.complete(outcome.generator, few)}
+    columns |= {name: judging.fill(name, few) for name in FILLS} | {"truth": few.images}
     sheet = workdir / "contact_sheet.png"
-    write_png(sheet, evaluate.contact_sheet(columns))
+    write_png(sheet, sheets.contact_sheet(columns))
     scores_file = workdir / "scores.json"
     files.write_text(scores_file, json.dumps(scores, indent=2) + "\n")
     here = _relative(workdir)

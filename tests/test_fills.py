@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from srn_jax.fills import FILLS
+from srn_jax.fills import FILLS, SLOW_FILLS
 
 TOP, BOTTOM, LEFT, RIGHT = 2, 6, 5, 8  # the known window on a canvas of 9 x 17: mirrored more than once to the right
 
@@ -35,13 +35,13 @@ def test_mean_fill_is_the_known_colour_rounded(image, mask):
     np.testing.assert_array_equal(FILLS["mean fill"](image, mask), expected)
 
 
-@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("name", FILLS | SLOW_FILLS)
 def test_fills_keep_known_pixels_and_never_look_under_the_mask(name, image, mask):
-    filled = FILLS[name](image, mask)
+    filled = (FILLS | SLOW_FILLS)[name](image, mask)
     assert filled.dtype == np.uint8
     np.testing.assert_array_equal(filled[TOP:BOTTOM, LEFT:RIGHT], image[TOP:BOTTOM, LEFT:RIGHT])
     changed = np.where(mask == 1, 255 - image, image)
-    np.testing.assert_array_equal(FILLS[name](changed, mask), filled)
+    np.testing.assert_array_equal((FILLS | SLOW_FILLS)[name](changed, mask), filled)
     assert not np.array_equal(filled, image)
 
 

@@ -61,7 +61,7 @@ def test_every_import_points_downward():
 
 
 def test_importing_the_package_is_light():
-    heavy = ("grain", "optax", "orbax", "tensorflow", "tensorflow_datasets", "tensorboardX", "skimage", "clu")
+    heavy = ("grain", "optax", "orbax", "tensorflow", "tensorflow_datasets", "tensorboardX", "skimage", "clu", "cv2")
     script = f"import sys, srn_jax; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -49,9 +49,38 @@ def test_scores_equal_scikit_image():
         "psnr_unknown": peak_signal_noise_ratio(truth[unknown], completed[unknown], data_range=1),
         "ssim_unknown": similarity[1][inner].mean(),
     }
-    assert scores(completed, truth, mask) == pytest.approx(expected, rel=1e-4)
+    found = scores(completed, truth, mask)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4)
     assert abs(expected["psnr"] - expected["psnr_unknown"]) > 0.1
     assert abs(expected["ssim"] - expected["ssim_unknown"]) > 0.01
+
+
+def test_l1_and_the_seam_by_loops():
+    completed, truth, mask = pictures()
+    completed = np.where(mask == 1, completed, truth)
+    unknown = mask[..., 0] == 1
+    differences, made, real = [], [], []
+    for row in range(23):
+        for column in range(31):
+            for other in ((row + 1, column), (row, column + 1)):
+                if other[0] < 23 and other[1] < 31 and unknown[row, column] != unknown[other]:
+                    made.append(completed[other] - completed[row, column])
+                    real.append(truth[other] - truth[row, column])
+                    differences.append(made[-1] - real[-1])
+    assert len(made) == 2 * (12 + 18)
+    found = scores(completed, truth, mask)
+    assert found["seam"] == pytest.approx(np.abs(differences).mean(), rel=1e-4)
+    assert found["step"] == pytest.approx(np.abs(made).mean() / np.abs(real).mean(), rel=1e-4)
+    assert found["l1"] == pytest.approx(np.abs(completed - truth).mean(), rel=1e-4)
+    assert found["l1_unknown"] == pytest.approx(np.abs(completed - truth)[unknown].mean(), rel=1e-4)
+
+
+def test_a_line_and_a_blur_are_told_apart():
+    _, truth, mask = pictures()
+    assert scores(truth, truth, mask)["step"] == pytest.approx(1)
+    assert scores(np.where(mask == 1, truth / 2, truth), truth, mask)["step"] > 1.5
+    flat = np.full_like(truth, 0.5)
+    assert scores(flat, truth, mask)["step"] == 0
 
 
 def test_equal_pictures():

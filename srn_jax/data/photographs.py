@@ -128,11 +128,15 @@ class Photographs:
         skipped: list[Unreadable] = []
         for step in range(len(self.pictures)):
             place = (index + step) % len(self.pictures)
-            picture = self._read(place)
+            picture = self.read(place)
             if picture is not None:
                 return Found(picture, tuple(skipped))
-            skipped.append(Unreadable(self.pictures.name(place), self._unreadable[place]))
+            skipped.append(self.why_not(place))
         raise InputError(f"none of the {len(skipped)} pictures is readable, the first {': '.join(skipped[0])}")
+
+    def why_not(self, index: int) -> Unreadable:
+        """Returns why a picture that `read` has tried does not decode."""
+        return Unreadable(self.pictures.name(index), self._unreadable[index])
 
     def readable(self, count: "Count", at_most: int) -> Iterator[Image.Image]:
         """Yields pictures that decode, in order, one in memory at a time; `count` notes those that do not.
@@ -141,15 +145,16 @@ class Photographs:
         """
         found, total = False, len(self.pictures)
         for index in np.unique(np.linspace(0, total - 1, min(at_most, total)).round().astype(int)).tolist():
-            if (picture := self._read(index)) is not None:
+            if (picture := self.read(index)) is not None:
                 found = True
                 yield picture
             else:
-                count.note([Unreadable(self.pictures.name(index), self._unreadable[index])])
+                count.note([self.why_not(index)])
         if not found:
             raise InputError(f"none of the {total} held-out pictures is readable")
 
-    def _read(self, index: int) -> Image.Image | None:
+    def read(self, index: int) -> Image.Image | None:
+        """Returns the picture, or None where it does not decode: `why_not` says why."""
         if index in self._unreadable:
             return None
         if index in self._kept:

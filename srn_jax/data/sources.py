@@ -62,10 +62,10 @@ def listed(data: Data) -> Split:
     The last `data.held_out` lines are held out, or those of another list. A path that is not absolute counts from the
     list's own folder, or, if nothing is there, from the working folder, as in the release.
     """
-    return split_files(data, _read_list)
+    return split_files(data, read_list)
 
 
-def _read_list(path: str, setting: str) -> list[Path]:
+def read_list(path: str, setting: str) -> list[Path]:
     """Returns the paths in a list; a few of them, spread over it, must exist, the others show when they are read."""
     file = expand(path, setting)
     if not file.is_file():

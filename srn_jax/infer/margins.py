@@ -1,7 +1,7 @@
-"""From the margins that a user names, some or none of them, to all four."""
+"""From what a user asks for, pixels on some sides or the canvas' size, aspect or ratio, to pixels on all four sides."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from fractions import Fraction
 
 import jax
 import numpy as np
@@ -9,46 +9,84 @@ import numpy as np
 from srn_jax.errors import InputError
 from srn_jax.generator import Generator
 from srn_jax.geometry import Size, draw_offsets
+from srn_jax.infer.windows import Sides
 
 
 @dataclass(frozen=True)
-class Margins:
-    """What the user asked for: pixels on some sides, or a name in `geometry.MARGINS`; None where nothing was said."""
+class Wanted:
+    """What the user asked for; None where nothing was said.
+
+    Attributes:
+      top, bottom, left, right: pixels.
+      size: the canvas' (width, height).
+      aspect: the canvas' width over its height; the picture fills it in one direction.
+      ratio: the canvas' (width, height) over the picture's.
+      placing: where the picture lies on a canvas whose size is given, a name in `geometry.MARGINS`.
+      seed: of placing "random".
+    """
 
     top: int | None = None
     bottom: int | None = None
     left: int | None = None
     right: int | None = None
+    size: tuple[int, int] | None = None
+    aspect: Fraction | None = None
+    ratio: tuple[Fraction, Fraction] | None = None
     placing: str | None = None
     seed: int = 0
 
 
-class Sides(NamedTuple):
-    """How far the canvas reaches beyond the picture, in pixels."""
+def sides_for(generator: Generator, picture: Size, wanted: Wanted, number: int = 0) -> Sides:
+    """Returns the margins of the `number`-th picture, of (height, width) `picture`.
 
-    top: int
-    bottom: int
-    left: int
-    right: int
+    Sides alone are what they say, and 0 where they say nothing. A canvas places the picture as `placing` says, by
+    default as the generator was trained, random standing for the middle; sides that are given besides stay. Where
+    nothing is asked for the canvas is as many times the picture as at training.
 
-
-def margins_for(generator: Generator, known: Size, wanted: Margins, number: int) -> Sides:
-    """Returns the margins of the `number`-th picture, of size `known`.
-
-    What is not asked for follows from the network's ratio, and from how it was trained: random margins stand for the
-    middle. Raises InputError where the sides do not add up to what the network makes; says what would.
+    Raises:
+      InputError: the canvas is smaller than the picture, sides do not add up to it, or nothing would be painted.
     """
-    ratio = getattr(generator.model, "ratio", None)
-    if ratio is None and any(side is not None for side in (wanted.top, wanted.bottom, wanted.left, wanted.right)):
-        return Sides(*(_not_negative(side or 0) for side in (wanted.top, wanted.bottom, wanted.left, wanted.right)))
-    ratio = ratio or tuple(c / k for c, k in zip(generator.canvas, generator.known, strict=True))
-    canvas = (round(known[0] * ratio[0]), round(known[1] * ratio[1]))
-    placing = wanted.placing or ("center" if generator.margins == "random" else generator.margins)
-    key = jax.random.fold_in(jax.random.key(wanted.seed), number)
-    top, left = (int(x) for x in np.asarray(draw_offsets(placing, key[None], canvas, known))[0])
-    top, bottom = _pair("top", "bottom", wanted.top, wanted.bottom, canvas[0] - known[0], top)
-    left, right = _pair("left", "right", wanted.left, wanted.right, canvas[1] - known[1], left)
-    return Sides(top, bottom, left, right)
+    given = [wanted.top, wanted.bottom, wanted.left, wanted.right]
+    for name, side in zip(Sides._fields, given, strict=True):
+        if side is not None and side < 0:
+            raise InputError(f"--{name} is {side}; it takes 0 pixels or more")
+    asked = [name for name in ("size", "aspect", "ratio") if getattr(wanted, name) is not None]
+    if len(asked) > 1:
+        raise InputError(f"--{' and --'.join(asked)} exclude each other")
+    if not asked and any(side is not None for side in given):
+        sides = Sides(*(side or 0 for side in given))
+    else:
+        canvas = _canvas(generator, picture, wanted)
+        if canvas[0] < picture[0] or canvas[1] < picture[1]:
+            raise InputError(
+                f"the canvas, {canvas[1]}x{canvas[0]}, is smaller than the picture, {picture[1]}x{picture[0]} "
+                "(width x height)"
+            )
+        placing = wanted.placing or ("center" if generator.margins == "random" else generator.margins)
+        key = jax.random.fold_in(jax.random.key(wanted.seed), number)
+        top, left = (int(x) for x in np.asarray(draw_offsets(placing, key[None], canvas, picture))[0])
+        rows = _pair("top", "bottom", wanted.top, wanted.bottom, canvas[0] - picture[0], top)
+        columns = _pair("left", "right", wanted.left, wanted.right, canvas[1] - picture[1], left)
+        sides = Sides(*rows, *columns)
+    if not any(sides):
+        raise InputError(f"there is nothing to paint: the picture, {picture[1]}x{picture[0]}, is the whole canvas")
+    return sides
+
+
+def trained_ratio(generator: Generator) -> tuple[Fraction, Fraction]:
+    """Returns how many times the known picture the canvas was at training, (width, height)."""
+    (height, width), (canvas_height, canvas_width) = generator.known, generator.canvas
+    return Fraction(canvas_width, width), Fraction(canvas_height, height)
+
+
+def _canvas(generator: Generator, picture: Size, wanted: Wanted) -> Size:
+    height, width = picture
+    if wanted.size is not None:
+        return wanted.size[1], wanted.size[0]
+    if wanted.aspect is not None:
+        return max(height, round(width / wanted.aspect)), max(width, round(height * wanted.aspect))
+    ratio = wanted.ratio or trained_ratio(generator)
+    return round(height * ratio[1]), round(width * ratio[0])
 
 
 def _pair(first: str, second: str, before: int | None, after: int | None, total: int, default: int) -> tuple[int, int]:
@@ -59,13 +97,7 @@ def _pair(first: str, second: str, before: int | None, after: int | None, total:
     after = total - before if after is None else after
     if min(before, after) < 0 or before + after != total:
         raise InputError(
-            f"{' and '.join(given)} {'do' if len(given) > 1 else 'does'} not fit: for this picture the network makes "
-            f"{total} pixels beyond {first} and {second} together; give one of them, 0 to {total}, or none"
+            f"{' and '.join(given)} {'do' if len(given) > 1 else 'does'} not fit: this canvas has {total} pixels "
+            f"beyond {first} and {second} together; give one of them, 0 to {total}, or none"
         )
     return before, after
-
-
-def _not_negative(side: int) -> int:
-    if side < 0:
-        raise InputError(f"a margin of {side} pixels is negative; it takes 0 or more")
-    return side

@@ -10,10 +10,11 @@ from pathlib import Path
 import jax
 from tqdm import tqdm
 
-from srn_jax import evaluate
 from srn_jax.config import Config, feature_layers
 from srn_jax.data.pipeline import HeldOut
 from srn_jax.errors import InputError
+from srn_jax.evaluate import held_out as judging
+from srn_jax.evaluate import sheets
 from srn_jax.generator import Generator
 from srn_jax.train import hosts, sharding, workdir
 from srn_jax.train.checkpoint import METRIC, Checkpoints, shapes_of
@@ -178,10 +179,10 @@ def _report_step(
     evaluated = number % settings.evaluate_every_steps == 0 or saved
     if evaluated:
         try:
-            completed = evaluate.complete(_generator(run, state), held_out)
+            completed = judging.complete(_generator(run, state), held_out)
         except InputError as error:  # finite losses, but parameters beyond all bounds
             raise _diverged(run, number, str(error)) from error
-        scores = _first_host_s(evaluate.mean_scores(completed, held_out))
+        scores = _first_host_s(judging.mean_scores(completed, held_out))
         _say(f"step {number}: held-out PSNR of the unknown region {scores[METRIC]:.2f} dB")
     if logged or evaluated or pictured:
         with hosts.agreeing():
@@ -193,7 +194,9 @@ def _report_step(
                 run.log.scalars(number, {f"held_out/{name}": value for name, value in scores.items()})
             if run.log and pictured:
                 few = held_out.spread(_STRIPS)
-                run.log.strips(number, evaluate.strips(evaluate.complete(_generator(run, state), few), few))
+                run.log.strips(
+                    number, sheets.strips(judging.complete(_generator(run, state), few), few.images, few.masks)
+                )
     if saved:
         run.checkpoints.save(state, _generator(run, state), scores)
 

@@ -1,8 +1,7 @@
-"""Judging a generator on held-out crops, beside the fills that need no learning."""
+"""Judging a generator in training: on held-out crops that are all in memory, beside the fills that need no learning."""
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageDraw, ImageFont
 
 from srn_jax import metrics
 from srn_jax.data.pipeline import HeldOut
@@ -52,35 +51,3 @@ def format_table(scores: dict[str, dict[str, float]]) -> str:
         cells = [f"{row[name]:.2f}" if name.startswith("psnr") else f"{row[name]:.3f}" for name in COLUMNS]
         lines.append(f"| {system} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def known_on_grey(held_out: HeldOut) -> Images:
-    """Returns the crops with their unknown region in grey."""
-    return np.where(held_out.masks > 0.5, np.uint8(128), held_out.images)
-
-
-def strips(completed: Images, held_out: HeldOut) -> UInt8[np.ndarray, "n h w3 3"]:
-    """Returns known | extrapolated | truth side by side, [n, h, 3w, 3]."""
-    return np.concatenate([known_on_grey(held_out), completed, held_out.images], axis=2)
-
-
-def contact_sheet(columns: dict[str, Images], tile: int = 128) -> UInt8[np.ndarray, "h w 3"]:
-    """Returns a labelled sheet, one row a picture and one column a system, tiles `tile` pixels high."""
-    first = next(iter(columns.values()))
-    height, width = first.shape[1:3]
-    scale = max(1, round(tile / height))
-    tile_size = (width * scale, height * scale)
-    gap, header = 6, 24
-    sheet = Image.new(
-        "RGB",
-        (gap + len(columns) * (tile_size[0] + gap), header + len(first) * (tile_size[1] + gap)),
-        "white",
-    )
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for column, (label, images) in enumerate(columns.items()):
-        left = gap + column * (tile_size[0] + gap)
-        draw.text((left + tile_size[0] / 2, header / 2), label, fill="black", font=font, anchor="mm")
-        for row, image in enumerate(images):
-            tile_image = Image.fromarray(image).resize(tile_size, Image.Resampling.NEAREST)
-            sheet.paste(tile_image, (left, header + row * (tile_size[1] + gap)))
-    return np.asarray(sheet)

@@ -1,0 +1,104 @@
+"""From scores of single pictures to means with intervals, and to the tables that show them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+EXACT_DB = 100.0  # what a picture counts as that is met exactly
+
+
+class Column(NamedTuple):
+    """A score: its name, heading, decimals, and which way is better."""
+
+    name: str
+    heading: str
+    decimals: int
+    better: str
+
+
+COLUMNS = (
+    Column("psnr_unknown", "PSNR unknown, dB", 2, "higher"),
+    Column("ssim_unknown", "SSIM unknown", 3, "higher"),
+    Column("l1_unknown", "L1 unknown", 4, "lower"),
+    Column("psnr", "PSNR canvas, dB", 2, "higher"),
+    Column("ssim", "SSIM canvas", 3, "higher"),
+    Column("l1", "L1 canvas", 4, "lower"),
+    Column("seam", "seam error", 4, "lower"),
+    Column("step", "step at the border", 2, "near 1"),
+)
+EXPLANATION = (
+    "Scores are of 8-bit pictures, means over pictures, with 95 % intervals of the mean (Student's t). PSNR: peak 255, "
+    "over all channels; a picture that is met exactly counts as 100 dB. SSIM: 11 x 11 Gaussian window, sigma 1.5, "
+    "population covariance, mean over channels, at positions whose window lies on the canvas (scikit-image's with "
+    "gaussian_weights). L1: mean absolute difference in [0, 1]. Unknown: the synthesized region alone. Seam error: "
+    "across the border, the mean absolute difference of the step in the completed picture and in the real one; step "
+    "at the border: its mean size over that of the real one, above 1 a visible line, below 1 a blur."
+)
+
+
+class Mean(NamedTuple):
+    """A mean over so many pictures; its 95 % interval reaches `half` to both sides, NaN for a single picture."""
+
+    mean: float
+    half: float
+    pictures: int
+
+
+def means(scores: list[dict[str, float]]) -> dict[str, Mean]:
+    """Returns the mean of each score over pictures; where a picture's is NaN, it does not count."""
+    found = {}
+    for column in COLUMNS:
+        values = np.array([row[column.name] for row in scores], np.float64)
+        values = np.minimum(values[~np.isnan(values)], EXACT_DB if "psnr" in column.name else np.inf)
+        if not len(values):
+            found[column.name] = Mean(float("nan"), float("nan"), 0)
+            continue
+        error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+        half = float(stats.t.ppf(0.975, len(values) - 1) * error) if len(values) > 1 else float("nan")
+        found[column.name] = Mean(float(values.mean()), half, len(values))
+    return found
+
+
+def rows(summary: dict[str, dict[str, Mean]]) -> list[list[str]]:
+    """Returns a table of {system: means} in words: a heading, and a row a system."""
+    found = [["system", *(column.heading for column in COLUMNS)]]
+    for system, row in summary.items():
+        found.append([system, *(_in_words(row[column.name], column.decimals) for column in COLUMNS)])
+    return found
+
+
+def markdown(table: list[list[str]]) -> str:
+    """Returns a table with its heading as Markdown."""
+    lines = [f"| {' | '.join(row)} |" for row in table]
+    return "\n".join([lines[0], "|---" * len(table[0]) + "|", *lines[1:]])
+
+
+def as_json(summary: dict[str, dict[str, Mean]]) -> dict[str, Any]:
+    """Returns {system: {score: {mean, interval, pictures}}}; what is not a number is null."""
+    return {
+        system: {
+            name: {
+                "mean": _number(one.mean),
+                "interval": [_number(one.mean - one.half), _number(one.mean + one.half)],
+                "pictures": one.pictures,
+            }
+            for name, one in row.items()
+        }
+        for system, row in summary.items()
+    }
+
+
+def finite(scores: dict[str, float]) -> dict[str, float | None]:
+    """Returns one picture's scores as JSON can hold them: what is infinite or no number is null."""
+    return {name: _number(value) for name, value in scores.items()}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _in_words(one: Mean, decimals: int) -> str:
+    if np.isnan(one.mean):
+        return "none"
+    return f"{one.mean:.{decimals}f}" + ("" if np.isnan(one.half) else f" ± {one.half:.{decimals}f}")

@@ -1,0 +1,186 @@
+"""`expand`: any margins around a picture of any size, painted in as many windows as the model needs."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from PIL import Image
+
+from srn_jax.errors import InputError
+from srn_jax.generator import Generator
+from srn_jax.geometry import Size
+from srn_jax.infer.checks import check_image, check_known_values
+from srn_jax.infer.extrapolate import extrapolate_stream
+from srn_jax.infer.feather import match_tones
+from srn_jax.infer.windows import Box, Plan, Round, Sides, Window, plan
+
+Edges = tuple[float, float, float, float]  # left, top, right, bottom, as Pillow has them
+# Where windows overlap the nearer counts more: the higher this is, the less textures blur, and the sharper they change.
+_DECISIVENESS = 3
+
+
+def expand(
+    params: Any,
+    img: Any,
+    *,
+    top: int = 0,
+    bottom: int = 0,
+    left: int = 0,
+    right: int = 0,
+    feather: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+) -> np.ndarray:
+    """Returns `img` with so many pixels painted beyond its sides; its own pixels come back bit for bit.
+
+    The model works at its own scale: the picture's shorter side as long as that of the known picture that it was
+    trained with; a larger picture's margins are painted small and enlarged. Where one pass does not make the canvas,
+    it works outward in windows, each of which sees pixels that are there, in the geometry of its training; what
+    overlaps is blended. `plan_expansion` says beforehand how many passes that takes.
+
+    Args:
+      params: a `Generator`, what `load_generator` returns.
+      img: [h, w, 3], RGB; uint8, or float in [0, 1].
+      top, bottom, left, right: pixels of `img`, 0 or more, not all of them 0.
+      feather: so many painted pixels next to the picture take on its tone, fading outward; 0 leaves them as they are.
+      progress: is called with the passes done and the passes in all.
+
+    Returns:
+      [top + h + bottom, left + w + right, 3] in the dtype of `img`.
+
+    Raises:
+      InputError (a ValueError): a wrong rank, dtype, range or margin; says what would be right.
+    """
+    img = check_image(img)
+    if img.ndim == 4:
+        raise InputError(f"img has shape {img.shape}; expand takes one picture, [h, w, 3]")
+    check_known_values(img)
+    margins, size = Sides(top, bottom, left, right), (img.shape[0], img.shape[1])
+    planned = plan_expansion(params, size, margins)
+    if not isinstance(feather, int | np.integer) or feather < 0:
+        raise InputError(f"feather is {feather}; it takes a whole number of pixels, 0 or more")
+    channels = [_unit(img[..., channel]) for channel in range(3)]
+    whole = (0.0, 0.0, float(size[1]), float(size[0]))
+    seen = np.stack([_resized(channel, whole, planned.picture) for channel in channels], axis=-1).clip(0, 1)
+    working = paint(params, seen, planned, progress)
+    place, result = Box(top, left, *size), np.empty((top + size[0] + bottom, left + size[1] + right, 3), img.dtype)
+    for channel, known in enumerate(channels):  # one at a time, since large canvases take much memory
+        box = _place_of_canvas(planned, size, margins)
+        plane = _resized(working[..., channel], box, (result.shape[0], result.shape[1]))
+        if feather:
+            plane = match_tones(plane, known, place, feather)
+        plane = plane.clip(0.0, 1.0)
+        result[..., channel] = np.round(plane * 255) if img.dtype == np.uint8 else plane
+    _inside(result, place)[:] = img
+    return result
+
+
+def plan_expansion(params: Any, size: Size, margins: Sides) -> Plan:
+    """Returns how `expand` makes `margins` around a picture of (height, width) `size`.
+
+    `passes` is how often the network runs, `picture` the size at which it sees the picture, `rounds` the windows.
+
+    Raises:
+      InputError: `params` is no Generator, or margins are negative, no whole numbers, or all 0.
+    """
+    if not isinstance(params, Generator):
+        raise InputError(
+            f"params is a {type(params).__name__}; expand takes a Generator, which knows the geometry of its training: "
+            "what load_generator returns, or Generator(params, model, known, canvas, margins)"
+        )
+    for name, side in margins._asdict().items():
+        if not isinstance(side, int | np.integer) or side < 0:
+            raise InputError(f"{name} is {side}; it takes a whole number of pixels, 0 or more")
+    if not any(margins):
+        raise InputError("top, bottom, left and right are all 0: there is nothing to paint")
+    return plan(size, margins, known=params.known, canvas=params.canvas, placing=params.margins)
+
+
+def paint(
+    generator: Generator,
+    picture: Float[np.ndarray, "h w 3"],
+    planned: Plan,
+    progress: Callable[[int, int], object] | None = None,
+) -> Float[np.ndarray, "canvas_h canvas_w 3"]:
+    """Returns the working canvas of `planned` around `picture`, which is of the size that it says; in [0, 1]."""
+    margins, (height, width) = planned.margins, planned.picture
+    canvas = np.zeros((margins.top + height + margins.bottom, margins.left + width + margins.right, 3), np.float32)
+    _inside(canvas, Box(margins.top, margins.left, height, width))[:] = picture
+    done = 0
+    for one in planned.rounds:
+        view = np.rot90(canvas, one.turns)  # a view: what is written to it lands on the canvas
+        weighted, weights = np.zeros_like(view), np.zeros((*view.shape[:2], 1), np.float32)
+        painted = extrapolate_stream(generator, _pictures(view, one, generator))
+        for window, pixels in zip(one.windows, painted, strict=True):
+            here, part = _overlap(window, pixels.shape, view.shape)
+            weight = _weight(window, generator)[part]
+            weighted[here] += pixels[part] * weight
+            weights[here] += weight
+            done += 1
+            if progress is not None:
+                progress(done, planned.passes)
+        new = np.zeros(view.shape[:2], bool)
+        _inside(new, one.painted)[:] = True
+        _inside(new, one.known)[:] = False
+        view[new] = weighted[new] / weights[new]
+    return canvas
+
+
+def _pictures(
+    view: Float[np.ndarray, "h w 3"], one: Round, generator: Generator
+) -> Iterator[tuple[Float[np.ndarray, "kh kw 3"], Bool[np.ndarray, "ch cw"]]]:
+    """Yields what each window sees: its known rectangle, and its mask."""
+    for window in one.windows:
+        known = Box(*window.offset, *generator.known)
+        mask = np.ones(generator.canvas, bool)
+        _inside(mask, known)[:] = False
+        yield _inside(view, Box(window.top + known.top, window.left + known.left, *generator.known)), mask
+
+
+def _overlap(window: Window, size: tuple[int, ...], canvas: tuple[int, ...]) -> tuple[Any, Any]:
+    """Returns where a window lies on the canvas, and the part of it that does."""
+    here, part = [], []
+    for start, length, limit in zip(window[:2], size, canvas, strict=False):
+        first, last = max(start, 0), min(start + length, limit)
+        here.append(slice(first, last))
+        part.append(slice(first - start, last - start))
+    return tuple(here), tuple(part)
+
+
+def _weight(window: Window, generator: Generator) -> Float[np.ndarray, "h w 1"]:
+    """Returns how much each pixel of a window counts: most amid the known rectangle, least at the window's edges."""
+    axes = []
+    for offset, known, length in zip(window.offset, generator.known, generator.canvas, strict=True):
+        middle = offset + known / 2
+        away = np.arange(length) + 0.5 - middle
+        share = np.abs(away) / np.where(away < 0, middle, length - middle)
+        axes.append(np.float32(1 - share) ** _DECISIVENESS)
+    return (axes[0][:, None] * axes[1][None, :])[..., None]
+
+
+def _unit(channel: np.ndarray) -> Float[np.ndarray, "h w"]:
+    return channel * np.float32(1 / 255) if channel.dtype == np.uint8 else channel.astype(np.float32)
+
+
+def _resized(plane: Float[np.ndarray, "h w"], box: Edges, size: Size) -> Float[np.ndarray, "new_h new_w"]:
+    """Returns the part `box` of one channel, (left, top, right, bottom), at `size`."""
+    if size == plane.shape and box == (0, 0, plane.shape[1], plane.shape[0]):
+        return plane
+    picture = Image.fromarray(np.ascontiguousarray(plane)).resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box)
+    return np.asarray(picture)
+
+
+def _place_of_canvas(planned: Plan, size: Size, margins: Sides) -> Edges:
+    """Returns where the canvas lies on the working one, whose margins are rounded up: (left, top, right, bottom)."""
+    found = []
+    for axis, (before, after) in ((1, margins[2:]), (0, margins[:2])):
+        unit = planned.picture[axis] / size[axis]
+        start, whole = planned.margins[2 * axis], sum(planned.margins[2 * axis : 2 * axis + 2]) + planned.picture[axis]
+        found.append((max(start - before * unit, 0.0), min(start + (size[axis] + after) * unit, whole)))
+    (first_column, last_column), (first_row, last_row) = found
+    return first_column, first_row, last_column, last_row
+
+
+def _inside(canvas: np.ndarray, box: Box) -> np.ndarray:
+    """Returns the part of the canvas that `box` names, a view."""
+    return canvas[box.top : box.top + box.height, box.left : box.left + box.width]

@@ -1,0 +1,67 @@
+"""Tones across the border of a picture: painted pixels beside it are shifted to its own, fading outward."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.ndimage import gaussian_filter1d
+
+from srn_jax.infer.windows import Box
+
+
+def match_tones(
+    canvas: Float[np.ndarray, "h w"], picture: Float[np.ndarray, "kh kw"], place: Box, feather: int
+) -> Float[np.ndarray, "h w"]:
+    """Returns one channel of the canvas, shifted to the picture's tone beside it, and less and less up to `feather`.
+
+    The shift at a pixel of the border is what the picture has there more than the canvas beside it, averaged along the
+    border over about half of `feather`, so that single pixels draw no streaks. It fades as a cosine.
+
+    Args:
+      canvas: what was painted; its values at `place` are not looked at, and stay.
+      picture: the known picture, at `place` of the canvas.
+      place: where the picture lies.
+      feather: pixels, 1 or more.
+    """
+    first_row, first_column = max(place.top - feather, 0), max(place.left - feather, 0)
+    rows = np.arange(first_row, min(place.top + place.height + feather, canvas.shape[0]))
+    columns = np.arange(first_column, min(place.left + place.width + feather, canvas.shape[1]))
+    near_rows = (rows - place.top).clip(0, place.height - 1)
+    near_columns = (columns - place.left).clip(0, place.width - 1)
+    distance = np.hypot((rows - place.top - near_rows)[:, None], (columns - place.left - near_columns)[None, :])
+    fade = np.where(distance <= feather, 0.5 + 0.5 * np.cos(np.pi * distance / (feather + 1)), 0.0)
+    shifts = _shifts(canvas, picture, place, feather / 4)
+    shift = shifts[_number(near_rows[:, None], near_columns[None, :], place)] * fade * (distance > 0)
+    result = canvas.copy()
+    result[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] += shift.astype(canvas.dtype)
+    return result
+
+
+def _shifts(
+    canvas: Float[np.ndarray, "h w"], picture: Float[np.ndarray, "kh kw"], place: Box, sigma: float
+) -> Float[np.ndarray, " n"]:
+    """Returns the shift of each pixel of the picture's border, numbered clockwise from its top left corner."""
+    bottom, right = place.height - 1, place.width - 1
+    rows = np.r_[np.zeros(right, int), np.arange(bottom), np.full(right, bottom), np.arange(bottom, 0, -1)]
+    columns = np.r_[np.arange(right), np.full(bottom, right), np.arange(right, 0, -1), np.zeros(bottom, int)]
+    if not len(rows):  # a picture of one pixel
+        rows, columns = np.zeros(1, int), np.zeros(1, int)
+
+    def outward(at: np.ndarray, last: int, start: int, limit: int) -> np.ndarray:
+        """Returns the coordinate beside the border; where the canvas ends with the picture, the border's own."""
+        beside = at + start - (at == 0) + ((at == last) & (last > 0))
+        return np.where((beside >= 0) & (beside < limit), beside, at + start)
+
+    beside_rows = outward(rows, bottom, place.top, canvas.shape[0])
+    beside_columns = outward(columns, right, place.left, canvas.shape[1])
+    painted = (beside_rows != rows + place.top) | (beside_columns != columns + place.left)
+    difference = np.where(painted, picture[rows, columns] - canvas[beside_rows, beside_columns], 0.0)
+    counted = gaussian_filter1d(painted.astype(np.float64), sigma, mode="wrap")
+    return gaussian_filter1d(difference, sigma, mode="wrap") / np.maximum(counted, 1e-12)
+
+
+def _number(row: np.ndarray, column: np.ndarray, place: Box) -> np.ndarray:
+    """Returns the number that `_shifts` gives a pixel of the border; any, for those within the picture."""
+    bottom, right = place.height - 1, place.width - 1
+    on_right, on_bottom = column == right, row == bottom
+    below = 2 * right + bottom - column
+    number = np.where(row == 0, column, np.where(on_right, right + row, np.where(on_bottom, below, -row)))
+    return number % max(2 * (right + bottom), 1)

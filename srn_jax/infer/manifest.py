@@ -1,0 +1,93 @@
+"""What was made of a folder, in JSON beside the outputs: by which weights and settings, so that the work can go on."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from srn_jax import files
+from srn_jax.errors import InputError
+from srn_jax.generator import Generator, architecture
+from srn_jax.infer.jobs import Job
+
+NAME = "manifest.json"
+_SAVE_EVERY_SECONDS = 2.0
+
+
+class Manifest:
+    """The record of one folder of outputs; `save` at the end, whatever happened."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any], *, anew: bool) -> None:
+        """Goes on with the record in `folder`, or begins one.
+
+        Args:
+          folder: where outputs go.
+          settings: all that the outputs follow from, as JSON can hold it.
+          anew: forget what is recorded there.
+
+        Raises:
+          InputError: the record is of other settings, or cannot be read.
+        """
+        self._file = folder / NAME
+        self.goes_on = self._file.exists() and not anew  # outputs that are there are of the same settings
+        self._settings = settings
+        self._pictures: dict[str, dict[str, Any]] = {}
+        self._saved = time.monotonic()
+        if self.goes_on:
+            self._pictures = self._recorded()
+
+    def _recorded(self) -> dict[str, dict[str, Any]]:
+        try:
+            found = json.loads(self._file.read_text())
+            settings, pictures = found["settings"], {one["output"]: one for one in found["pictures"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{self._file} cannot be read ({error}); --force begins anew") from error
+        changed = [key for key in {**settings, **self._settings} if settings.get(key) != self._settings.get(key)]
+        if changed:
+            words = ", ".join(f"{key} {settings.get(key)} and now {self._settings.get(key)}" for key in sorted(changed))
+            raise InputError(
+                f"the outputs in {self._file.parent} were made with other settings: {words}; --force replaces"
+            )
+        return pictures
+
+    def has(self, job: Job) -> bool:
+        """Returns whether the output is there, made of what the input is now."""
+        entry = self._pictures.get(str(job.target.relative_to(self._file.parent)))
+        return entry is not None and job.target.exists() and entry.get("sha256") == _digest(job.source)
+
+    def add(self, job: Job, facts: dict[str, Any]) -> None:
+        """Records an output that was written; saves now and then."""
+        output = str(job.target.relative_to(self._file.parent))
+        self._pictures[output] = {"input": str(job.source), "sha256": _digest(job.source), "output": output, **facts}
+        if time.monotonic() - self._saved > _SAVE_EVERY_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Writes the record."""
+        found = {"settings": self._settings, "pictures": sorted(self._pictures.values(), key=lambda one: one["output"])}
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            files.write_text(self._file, json.dumps(found, indent=2) + "\n")
+        except OSError as error:
+            raise InputError(f"cannot write {self._file}: {error.strerror or error}") from error
+        self._saved = time.monotonic()
+
+
+def digest_of(generator: Generator) -> str:
+    """Returns the SHA-256 of a generator's architecture and weights."""
+    digest = hashlib.sha256(json.dumps(architecture(generator), sort_keys=True).encode())
+    for leaf in jax.tree.leaves(generator.params):
+        digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error

@@ -1,0 +1,105 @@
+"""The command line of `python -m srn_jax.infer`."""
+
+import argparse
+from fractions import Fraction
+
+from srn_jax import cache
+from srn_jax.geometry import MARGINS
+from srn_jax.infer.extrapolate import ROUNDINGS
+from srn_jax.infer.margins import Wanted
+from srn_jax.infer.photo import FORMATS
+
+_EXAMPLES = """examples:
+  --input photo.jpg --output wide.png --left 200 --right 200
+  --input photo.jpg --output wide.jpg --aspect 16:9 --feather 20
+  --input photos/ --output extended/ --ratio 1.5 --format webp
+"""
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Returns the command line's options, `wanted` among them; ends the program where they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m srn_jax.infer",
+        description="Paints beyond the borders of a picture, or of each picture of a folder; its pixels stay.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, help="a run's workdir, or one checkpoint")
+    add("--input", required=True, help="a picture, or a folder of pictures")
+    add("--output", required=True, help=f"a file ({', '.join(FORMATS)}); a folder where --input is one")
+    canvas = parser.add_argument_group("canvas", "by default as many times the picture as at the model's training")
+    for side in ("top", "bottom", "left", "right"):
+        canvas.add_argument(f"--{side}", type=int, metavar="PIXELS", help=f"paint so far beyond the {side}")
+    canvas.add_argument("--size", type=_pixels, metavar="WxH", help="the canvas, in pixels")
+    canvas.add_argument("--aspect", type=_aspect, metavar="W:H", help="the smallest canvas of this aspect, as 16:9")
+    canvas.add_argument(
+        "--ratio", type=_ratio, metavar="R", help="so many times the picture, as 2, 1.5 or 2x1 (width x height)"
+    )
+    canvas.add_argument("--margins", choices=list(MARGINS), help="where the picture lies; by default as at training")
+    canvas.add_argument("--seed", type=int, default=0, help="for --margins random (default 0)")
+    add(
+        "--feather", type=int, default=0, metavar="PIXELS", help="let so many painted pixels take on the picture's tone"
+    )
+    add("--fit", action="store_true", help="first crop and scale the picture to the size that the model was trained at")
+    add(
+        "--format",
+        choices=[ending[1:] for ending in FORMATS],
+        default="png",
+        help="of a folder's outputs (default png)",
+    )
+    add(
+        "--rounding",
+        choices=ROUNDINGS,
+        default="nearest",
+        help="truncate: all pixels, in one pass at the picture's size, as the release's test.py does",
+    )
+    add("--compilation_cache", metavar="DIR", help=cache.HELP)
+    add("--force", action="store_true", help="replace outputs that exist")
+    options = parser.parse_args(arguments)
+    asked = [name for name in ("size", "aspect", "ratio") if getattr(options, name) is not None]
+    sides = [name for name in ("top", "bottom", "left", "right") if getattr(options, name) is not None]
+    if len(asked) > 1:
+        parser.error(f"--{' and --'.join(asked)} exclude each other")
+    if options.margins and sides:
+        parser.error("--margins and --top, --bottom, --left, --right exclude each other")
+    for name in sides:
+        if getattr(options, name) < 0:
+            parser.error(f"--{name} is {getattr(options, name)}; it takes 0 pixels or more")
+    if not 0 <= options.seed < 2**32:
+        parser.error(f"--seed is {options.seed}; it takes 0 to {2**32 - 1}")
+    if options.feather < 0:
+        parser.error(f"--feather is {options.feather}; it takes 0 pixels or more")
+    if options.feather and options.rounding == "truncate":
+        parser.error("--feather and --rounding truncate exclude each other")
+    names = ("top", "bottom", "left", "right", "size", "aspect", "ratio", "seed")
+    options.wanted = Wanted(placing=options.margins, **{name: getattr(options, name) for name in names})
+    return options
+
+
+def _pixels(text: str) -> tuple[int, int]:
+    width, height = _two(text, "x", int)
+    return width, height
+
+
+def _aspect(text: str) -> Fraction:
+    width, height = _two(text, ":", Fraction)
+    return width / height
+
+
+def _ratio(text: str) -> tuple[Fraction, Fraction]:
+    try:
+        return _two(text if "x" in text else f"{text}x{text}", "x", Fraction)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, or two with 'x' in between") from error
+
+
+def _two(text: str, between: str, kind: type) -> tuple:
+    """Returns both numbers of W`between`H; raises ArgumentTypeError where they are not two numbers above 0."""
+    try:
+        width, height = (kind(part) for part in text.split(between))
+    except (ValueError, ZeroDivisionError):
+        width = height = 0
+    if width <= 0 or height <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not two numbers above 0 with {between!r} in between")
+    return width, height

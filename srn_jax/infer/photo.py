@@ -1,0 +1,119 @@
+"""Photographs as people have them: with orientation, colour profile, EXIF and transparency, and back into a file."""
+
+import io
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageCms, ImageOps
+
+from srn_jax import files
+from srn_jax.errors import InputError
+from srn_jax.geometry import Size
+from srn_jax.pictures import to_rgb
+
+
+class Photo(NamedTuple):
+    """A picture, and what its file says besides.
+
+    Attributes:
+      pixels: RGB, upright; on white where it is transparent.
+      transparent: the same as RGBA, where anything of it is transparent.
+      profile: its ICC profile of RGB.
+      exif: without the orientation, which the pixels have.
+    """
+
+    pixels: UInt8[np.ndarray, "h w 3"]
+    transparent: UInt8[np.ndarray, "h w 4"] | None = None
+    profile: bytes | None = None
+    exif: bytes = b""
+
+
+class Format(NamedTuple):
+    """A kind of file that can be written: Pillow's options, the longest side, and what it keeps."""
+
+    options: dict[str, Any]
+    longest: int
+    alpha: bool
+
+
+_DEEP = re.compile(r";16[BLNS]")  # in Pillow's names of raw modes with 16 bits a channel; ;16 alone are 16 a pixel
+_JPEG = Format({"format": "JPEG", "quality": 95, "subsampling": 0}, 65_500, alpha=False)
+FORMATS = {
+    ".png": Format({"format": "PNG"}, 2**31 - 1, alpha=True),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": Format({"format": "WEBP", "lossless": True}, 16_383, alpha=True),
+}
+
+
+def read_photo(path: Path) -> Photo:
+    """Returns the photograph in a file.
+
+    Grey and CMYK become RGB, by their colour profile where they have one.
+
+    Raises:
+      InputError: the file is no whole picture, or has 16 bits a channel, which would be lost.
+    """
+    try:
+        with Image.open(path) as picture:
+            if picture.mode.startswith(("I", "F")) or any(_DEEP.search(str(tile.args)) for tile in picture.tile):
+                raise InputError(f"{path} has more than 8 bits a channel, which would be lost; save it with 8 bits")
+            picture.load()
+            profile = picture.info.get("icc_profile")
+            picture = ImageOps.exif_transpose(picture)
+            exif = picture.getexif().tobytes()
+        if profile and profile[16:20] != b"RGB ":
+            picture, profile = _by_profile(picture, profile), None
+        transparent = None
+        if picture.has_transparency_data:
+            rgba = np.asarray(picture.convert("RGBA"))
+            transparent = rgba if (rgba[..., 3] < 255).any() else None
+        return Photo(np.asarray(to_rgb(picture)), transparent, profile, exif)
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
+        raise InputError(f"{path} is no picture that can be read ({error})") from error
+
+
+def _by_profile(picture: Image.Image, profile: bytes) -> Image.Image:
+    """Returns a picture of another colour space in sRGB; as it is where its profile cannot be used."""
+    try:
+        there, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(picture, there, srgb, outputMode="RGB") or picture
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return picture
+
+
+def check_output(path: Path, size: Size) -> None:
+    """Raises InputError where `path` cannot hold a canvas of (height, width) `size`."""
+    longest = FORMATS[path.suffix.lower()].longest
+    if max(size) > longest:
+        raise InputError(
+            f"the canvas would be {size[1]}x{size[0]}; {path.suffix} takes sides of {longest:,} pixels at most"
+        )
+
+
+def write_photo(path: Path, canvas: UInt8[np.ndarray, "h w 3"], photo: Photo, corner: tuple[int, int]) -> None:
+    """Writes the canvas around `photo`, whose (top, left) is `corner`, with its profile and EXIF; whole or not at all.
+
+    PNG and WebP keep all pixels, transparent ones too; JPEG is compressed, and transparent pixels are on white.
+
+    Raises:
+      InputError: the file cannot be written.
+    """
+    form = FORMATS[path.suffix.lower()]
+    picture = Image.fromarray(canvas)
+    if photo.transparent is not None and form.alpha:
+        picture = picture.convert("RGBA")
+        picture.paste(Image.fromarray(photo.transparent), (corner[1], corner[0]))
+    kept: dict[str, Any] = {"exif": photo.exif, "icc_profile": photo.profile}
+    kept = {name: value for name, value in kept.items() if value}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as beside:
+            picture.save(beside, **form.options, **kept)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,186 @@
+"""`expand`: any margins around any picture."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from srn_jax import SRN, Generator, InputError, expand, extrapolate
+from srn_jax.infer import expand as expand_function
+from srn_jax.infer import plan_expansion
+from srn_jax.infer.feather import match_tones
+from srn_jax.infer.windows import Box, Sides
+from tests.test_generator import tiny_generator
+
+KNOWN, CANVAS = (8, 12), (16, 24)
+SIDES = ("top", "bottom", "left", "right")
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return tiny_generator(SRN((2, 2), width=4), KNOWN, CANVAS)
+
+
+def noise(size: tuple[int, int] = KNOWN, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+def slope(size: tuple[int, int], corner: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """Returns float32 in [0, 1], another plane in each channel; `corner` is where (0, 0) of the plane lies."""
+    rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    rows, columns = rows - corner[0], columns - corner[1]
+    planes = (0.5 + 0.003 * rows, 0.5 - 0.002 * columns, 0.4 + 0.001 * rows + 0.002 * columns)
+    return np.stack(planes, axis=-1).astype(np.float32)
+
+
+@pytest.fixture
+def planes(monkeypatch) -> None:
+    """Has the painter go on with the plane through the known pixels: what it paints anywhere is known."""
+
+    def paint(generator, pictures):
+        for picture, mask in pictures:
+            known = ~mask
+            places = np.argwhere(known)
+            left = np.c_[places, np.ones(len(places))]
+            fitted = np.linalg.lstsq(left, picture.reshape(-1, 3), rcond=None)[0]
+            everywhere = np.c_[np.argwhere(np.ones_like(mask)), np.ones(mask.size)]
+            painted = (everywhere @ fitted).reshape(*mask.shape, 3).astype(np.float32)
+            painted[known] = picture.reshape(-1, 3)
+            yield painted
+
+    monkeypatch.setattr(sys.modules["srn_jax.infer.expand"], "extrapolate_stream", paint)
+
+
+def place(canvas: np.ndarray, margins: tuple[int, int, int, int]) -> np.ndarray:
+    top, bottom, left, right = margins
+    return canvas[top : canvas.shape[0] - bottom, left : canvas.shape[1] - right]
+
+
+@pytest.mark.parametrize("margins", [(4, 4, 6, 6), (8, 0, 0, 12), (3, 5, 7, 5)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_where_one_pass_makes_the_canvas_it_is_extrapolate(generator, margins, dtype):
+    picture = noise() if dtype == np.uint8 else np.float32(noise() / 255)
+    mask = np.ones(CANVAS, bool)
+    place(mask, margins)[:] = False
+    found = expand(generator, picture, **dict(zip(SIDES, margins, strict=True)))
+    np.testing.assert_allclose(
+        found.astype(float), extrapolate(generator, picture, mask).astype(float), atol=1 if dtype == np.uint8 else 1e-6
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("feather", [0, 5])
+@pytest.mark.parametrize(
+    ("size", "margins"),
+    [((8, 12), (1, 2, 3, 4)), ((20, 30), (0, 9, 0, 31)), ((5, 3), (2, 0, 7, 1)), ((1, 1), (1, 1, 1, 1))],
+)
+def test_own_pixels_come_back_bit_for_bit(generator, size, margins, dtype, feather):
+    picture = noise(size) if dtype == np.uint8 else (noise(size) / 255).astype(dtype)
+    before = picture.copy()
+    canvas = expand(generator, picture, **dict(zip(SIDES, margins, strict=True)), feather=feather)
+    assert canvas.dtype == dtype
+    assert canvas.shape == (margins[0] + size[0] + margins[1], margins[2] + size[1] + margins[3], 3)
+    np.testing.assert_array_equal(place(canvas, margins), picture)
+    np.testing.assert_array_equal(picture, before)
+
+
+@pytest.mark.parametrize("placing", ["random", "center", "top"])
+@pytest.mark.parametrize(
+    ("size", "margins"), [((8, 12), (30, 20, 9, 50)), ((8, 40), (3, 0, 0, 17)), ((19, 12), (0, 0, 40, 41))]
+)
+def test_windows_join_without_a_seam_in_any_direction(generator, planes, placing, size, margins):
+    """A plane goes on as itself whichever windows, turned or not, it is made of."""
+    whole = slope((margins[0] + size[0] + margins[1], margins[2] + size[1] + margins[3]), (margins[0], margins[2]))
+    found = expand(
+        generator.replace(margins=placing), place(whole, margins).copy(), **dict(zip(SIDES, margins, strict=True))
+    )
+    np.testing.assert_allclose(found, whole, atol=2e-5)
+
+
+def test_a_large_picture_keeps_its_place_at_the_models_scale(generator, planes):
+    margins, size = (37, 10, 55, 80), (101, 147)
+    whole = slope((margins[0] + size[0] + margins[1], margins[2] + size[1] + margins[3]), (margins[0], margins[2]))
+    found = expand(generator, place(whole, margins).copy(), **dict(zip(SIDES, margins, strict=True)))
+    # Resizing is not linear in the last pixels of a border; half a pixel of the model's scale is 6 of the picture's.
+    np.testing.assert_allclose(found, whole, atol=0.025)
+    assert np.abs(found - whole).mean() < 0.004
+
+
+def test_progress_tells_each_pass(generator):
+    told = []
+    expand(generator, noise(), right=36, progress=lambda *numbers: told.append(numbers))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert plan_expansion(generator, KNOWN, Sides(0, 0, 0, 36)).passes == 3
+
+
+def test_the_picture_that_is_seen_decides(generator):
+    """What is painted follows from the picture, not from what else the canvas holds."""
+    one, other = expand(generator, noise(), bottom=8), expand(generator, noise(seed=1), bottom=8)
+    assert (one[8:] != other[8:]).any()
+
+
+@pytest.mark.parametrize(
+    ("picture", "options", "message"),
+    [
+        (noise()[None], {"top": 1}, r"img has shape \(1, 8, 12, 3\); expand takes one picture"),
+        (noise()[..., 0], {"top": 1}, r"img has shape \(8, 12\)"),
+        (noise() / 2.0, {"top": 1}, r"floats are taken in \[0, 1\]"),
+        (noise(), {}, "top, bottom, left and right are all 0"),
+        (noise(), {"left": -3}, "left is -3; it takes a whole number of pixels, 0 or more"),
+        (noise(), {"bottom": 2, "feather": -1}, "feather is -1; it takes a whole number"),
+    ],
+)
+def test_what_does_not_fit_is_refused(generator, picture, options, message):
+    with pytest.raises(InputError, match=message):
+        expand(generator, picture, **options)
+
+
+@pytest.mark.parametrize("name", ["bottom", "feather"])
+def test_fractions_of_pixels_are_refused(generator, name):
+    unchecked = expand.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]  # users run without the tests' types
+    with pytest.raises(InputError, match=f"{name} is 2.5; it takes a whole number"):
+        unchecked(generator, noise(), **({"bottom": 2} | {name: 2.5}))
+
+
+def test_a_raw_tree_of_parameters_is_refused(generator):
+    with pytest.raises(InputError, match="params is a dict; expand takes a Generator"):
+        expand(generator.params, noise(), top=1)
+
+
+def test_the_package_has_it():
+    assert expand is expand_function
+
+
+def shifts_by_loops(canvas: np.ndarray, picture: np.ndarray, box: Box, feather: int) -> np.ndarray:
+    """Returns `match_tones` of a picture whose shift is the same along the whole border."""
+    result = canvas.copy()
+    for row in range(canvas.shape[0]):
+        for column in range(canvas.shape[1]):
+            near = (
+                min(max(row, box.top), box.top + box.height - 1),
+                min(max(column, box.left), box.left + box.width - 1),
+            )
+            distance = np.hypot(row - near[0], column - near[1])
+            if 0 < distance <= feather:
+                fade = 0.5 + 0.5 * np.cos(np.pi * distance / (feather + 1))
+                result[row, column] += (picture[0, 0] - canvas[0, 0]) * fade
+    return result
+
+
+@pytest.mark.parametrize("box", [Box(6, 5, 7, 9), Box(0, 0, 7, 9), Box(13, 3, 7, 22), Box(4, 4, 1, 1), Box(2, 2, 1, 8)])
+@pytest.mark.parametrize("feather", [1, 4, 50])
+def test_a_tone_that_is_off_everywhere_fades_outward(box, feather):
+    canvas, picture = np.full((20, 25), 0.3, np.float32), np.full((box.height, box.width), 0.5, np.float32)
+    expected = shifts_by_loops(canvas, picture, box, feather)
+    np.testing.assert_allclose(match_tones(canvas, picture, box, feather), expected, atol=1e-6)
+
+
+def test_the_tone_follows_the_border():
+    """Above the picture the canvas is too dark, below it too bright: each is shifted by its own."""
+    canvas, picture = np.full((40, 60), 0.5), np.full((10, 40), 0.5)
+    picture[0], picture[-1] = 0.6, 0.2
+    found = match_tones(canvas, picture, Box(15, 10, 10, 40), 8)
+    assert found[14, 30] == pytest.approx(0.6, abs=0.01)
+    assert found[25, 30] == pytest.approx(0.2, abs=0.02)
+    assert found[20, 30] == 0.5
+    assert found[0, 0] == 0.5
