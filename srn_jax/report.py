@@ -38,8 +38,8 @@ def report(outcome: Outcome, workdir: Path) -> None:
         f"scores         {_relative(scores_file)}\n"
         f"curves         {here}/metrics.jsonl, or TensorBoard on {here}/tensorboard\n"
         f"checkpoint     {_relative(outcome.checkpoint) if outcome.checkpoint else 'none'}\n"
-        "a photo of your own, brought to the size of this model's training:\n"
-        f"  python -m srn_jax.infer --checkpoint {here} --input PHOTO.jpg --output extrapolated.png --fit"
+        "around a photo of your own, of any size:\n"
+        f"  python -m srn_jax.infer --checkpoint {here} --input PHOTO.jpg --output extrapolated.png"
     )
 
 

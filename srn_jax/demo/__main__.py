@@ -1,0 +1,89 @@
+"""`python -m srn_jax.demo`: serves the page on this machine."""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+from srn_jax import allocator, cache
+from srn_jax.errors import InputError, fail
+from srn_jax.generator import load_generator
+
+_MAX_UPLOAD = "50mb"
+_QUEUE = 20  # users who may wait; the next is told to come back
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Returns the command line's options; ends the program where they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m srn_jax.demo",
+        description="Serves a page on this machine: drop a photograph, set its canvas, and its surroundings are "
+        "painted. Nothing leaves the machine, and nothing that is uploaded stays.",
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, help="a run's workdir, or one checkpoint")
+    add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
+    add("--port", type=int, help="port to listen on (default: the first free one from 7860)")
+    add("--open", action="store_true", help="open the page in a browser")
+    add("--compilation_cache", metavar="DIR", help=cache.HELP)
+    options = parser.parse_args(arguments)
+    if options.port is not None and not 0 < options.port < 65_536:
+        parser.error(f"--port is {options.port}; it takes 1 to 65535")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the program until it is interrupted."""
+    options = parse(arguments)
+    allocator.keep_freed_memory()
+    cache.keep_programs(options.compilation_cache)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # so that the folder below goes
+    with tempfile.TemporaryDirectory(prefix="srn_jax_demo_") as folder:
+        os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
+        try:
+            page = _page()
+            generator = load_generator(options.checkpoint)
+            served = page.build(generator, Path(options.checkpoint).name, Path(folder)).queue(max_size=_QUEUE)
+            served.launch(
+                server_name=options.host,
+                server_port=options.port,
+                share=False,
+                inbrowser=options.open,
+                quiet=True,
+                max_file_size=_MAX_UPLOAD,
+                prevent_thread_lock=True,
+                theme=page.theme(),
+                css=page.CSS,
+                footer_links=[],
+                ssr_mode=False,
+            )
+        except InputError as error:
+            fail(error)
+        except OSError as error:
+            fail(InputError(f"cannot listen on {options.host}: {error}"))
+        print(f"the page is at {served.local_url}  (Ctrl-C ends it)", flush=True)
+        try:
+            served.block_thread()
+        finally:
+            served.close(verbose=False)
+
+
+def _page() -> ModuleType:
+    """Returns the page's module, whose import takes seconds."""
+    try:
+        from srn_jax.demo import page
+    except ModuleNotFoundError as error:
+        if error.name != "gradio":
+            raise
+        raise InputError("the page needs gradio: pip install -e '.[demo]' in a clone of srn_jax") from error
+    return page
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(0)

@@ -1,0 +1,98 @@
+"""What happens when something on the page is touched."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from srn_jax.demo.canvas import PRESETS, Percent, on_canvas, shown, sides_of
+from srn_jax.errors import InputError
+from srn_jax.generator import Generator
+from srn_jax.geometry import Size
+from srn_jax.infer import expand, plan_expansion
+from srn_jax.infer.photo import Photo, read_photo, write_photo
+
+START = "twice as large"  # the preset of a new photograph
+_MAX_PIXELS = 30_000_000  # of an upload
+_PROGRESS = gr.Progress()  # gradio puts the visitor's own in its place
+
+
+class Actions:
+    """The page's actions; each returns what the page shows next, or raises a message for the visitor."""
+
+    def __init__(self, generator: Generator, folder: Path) -> None:
+        """Paints with `generator`; files to download go below `folder`."""
+        self._generator, self._folder = generator, folder
+
+    def read(self, path: str | None) -> tuple[Any, ...]:
+        """Returns the photograph, its margins, its canvas, and what else changes; the uploaded file is removed."""
+        nothing = (None, gr.update(visible=False), "")  # result, download, what was told
+        if path is None:
+            return None, *[gr.skip()] * 4, None, gr.update(interactive=False), *nothing
+        try:
+            photo = _read_upload(Path(path))
+        except InputError as error:
+            raise gr.Error(str(error).replace(path, Path(path).name), duration=None) from error
+        finally:
+            Path(path).unlink(missing_ok=True)
+        percent = PRESETS[START](_size(photo))
+        canvas = on_canvas(photo.pixels, sides_of(_size(photo), percent))
+        return photo, *percent, canvas, gr.update(interactive=True), *nothing
+
+    def preset(self, photo: Photo | None, chosen: str) -> tuple[int, ...]:
+        """Returns the margins of a preset, in percent."""
+        return tuple(PRESETS[chosen](_size(photo) if photo else self._generator.known))
+
+    def preview(self, photo: Photo | None, *percent: int) -> Image.Image | None:
+        """Returns the photograph on its canvas."""
+        if photo is None:
+            return None
+        try:
+            return on_canvas(photo.pixels, sides_of(_size(photo), Percent(*percent)))
+        except InputError:  # which is told when it is to be painted
+            return shown(photo.pixels)
+
+    def paint(
+        self, photo: Photo | None, soften: bool, *percent: int, progress: gr.Progress = _PROGRESS
+    ) -> tuple[Any, ...]:
+        """Returns the picture before and after, the file to download, and what was done, in words."""
+        if photo is None:
+            raise gr.Error("Drop a photograph first.")
+        size = _size(photo)
+        try:
+            sides = sides_of(size, Percent(*percent))
+            passes = plan_expansion(self._generator, size, sides).passes
+            canvas = expand(
+                self._generator,
+                photo.pixels,
+                **sides._asdict(),
+                feather=max(size) // 20 if soften else 0,
+                progress=lambda done, of: progress((done, of), desc="painting", unit="passes"),
+            )
+        except InputError as error:
+            raise gr.Error(str(error), duration=None) from error
+        file = Path(tempfile.mkdtemp(dir=self._folder)) / "extrapolated.png"
+        write_photo(file, canvas, photo, (sides.top, sides.left))
+        told = f"{canvas.shape[1]} x {canvas.shape[0]} pixels, {passes} {'pass' if passes == 1 else 'passes'}"
+        pair = (on_canvas(photo.pixels, sides), shown(canvas))
+        return gr.update(value=pair, visible=True), gr.update(value=str(file), visible=True), told
+
+
+def _read_upload(path: Path) -> Photo:
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+    except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
+        raise InputError("That file is no picture that can be read.") from error
+    if width * height > _MAX_PIXELS:
+        raise InputError(
+            f"That photograph has {width * height / 1e6:.0f} million pixels; this page takes up to "
+            f"{_MAX_PIXELS / 1e6:.0f} million."
+        )
+    return read_photo(path)
+
+
+def _size(photo: Photo) -> Size:
+    return photo.pixels.shape[0], photo.pixels.shape[1]

@@ -1,0 +1,86 @@
+"""The page: what is on it, and which action each part calls."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from srn_jax.demo.actions import START, Actions
+from srn_jax.demo.canvas import MAX_PERCENT, PRESETS
+from srn_jax.generator import Generator
+
+# What the page shows lies in files, for so long at most; all of them go when the program ends.
+_KEEP_SECONDS = 900
+_CLEAN_EVERY_SECONDS = 60
+_INTRODUCTION = (
+    "# Beyond the borders\n"
+    "Drop a photograph, choose a canvas, and a small neural network paints what might be around it. "
+    "The photograph itself is not changed. Everything happens on this computer."
+)
+CSS = """
+.gradio-container { max-width: 1100px !important; margin: 0 auto !important }
+footer { display: none !important }
+"""
+
+
+def theme() -> gr.themes.Base:
+    """Returns a theme with the system's own fonts: nothing is fetched from elsewhere."""
+    return gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+
+
+def build(generator: Generator, name: str, folder: Path) -> gr.Blocks:
+    """Returns the page of a generator that is called `name`; files to download go below `folder`."""
+    act = Actions(generator, folder)
+    with gr.Blocks(
+        title="Beyond the borders", analytics_enabled=False, delete_cache=(_CLEAN_EVERY_SECONDS, _KEEP_SECONDS)
+    ) as page:
+        gr.Markdown(_INTRODUCTION)
+        photo = gr.State(None, time_to_live=_KEEP_SECONDS)
+        with gr.Row():
+            with gr.Column(min_width=300):
+                upload = gr.File(
+                    label="Photograph (JPEG, PNG, WebP)", file_types=["image"], elem_id="upload", height=170
+                )
+                canvas = gr.Image(label="On its canvas", interactive=False, elem_id="canvas", buttons=[], height=300)
+            with gr.Column(min_width=300):
+                preset = gr.Radio(
+                    list(PRESETS), value=START, label="Canvas: margins in % of the photograph", elem_id="preset"
+                )
+                with gr.Row():
+                    rows = [_slider("Top"), _slider("Bottom")]
+                with gr.Row():
+                    columns = [_slider("Left"), _slider("Right")]
+                soften = gr.Checkbox(True, label="Soften the border", elem_id="soften")
+                button = gr.Button("Paint", variant="primary", interactive=False, elem_id="paint")
+        result = gr.ImageSlider(
+            label="Before and after: move the line", interactive=False, visible=False, elem_id="result", buttons=[]
+        )
+        told = gr.Markdown(elem_id="told")
+        download = gr.DownloadButton("Download PNG", visible=False, elem_id="download")
+        gr.Markdown(_about(generator, name))
+
+        margins = [*rows, *columns]
+        made = [result, download, told]
+        upload.change(act.read, upload, [photo, *margins, canvas, button, *made], show_progress="hidden")
+        preset.input(act.preset, [photo, preset], margins, show_progress="hidden")
+        gr.on(
+            [slider.change for slider in margins],
+            act.preview,
+            [photo, *margins],
+            canvas,
+            show_progress="hidden",
+            trigger_mode="always_last",
+        )
+        button.click(act.paint, [photo, soften, *margins], made, concurrency_limit=1)
+    return page
+
+
+def _slider(side: str) -> gr.Slider:
+    return gr.Slider(0, MAX_PERCENT, 50, step=1, label=side, elem_id=side.lower(), min_width=140, buttons=[])
+
+
+def _about(generator: Generator, name: str) -> str:
+    known, canvas = (f"{width}x{height}" for height, width in (generator.known, generator.canvas))
+    return (
+        f"Model: {name}, trained to go from {known} to {canvas} pixels. "
+        "Around large photographs it paints small, and what it paints is enlarged."
+    )
