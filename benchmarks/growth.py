@@ -48,19 +48,35 @@ def series(given: argparse.Namespace) -> dict[str, list[Sizes]]:
 
 
 def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
-    """Returns a row for each size: seconds a picture, of each of `given.what`, and peak memory."""
-    rows, known = [], {}
-    sizes = series(given)
-    every = [(grows, size, what) for grows, some in sizes.items() for size in some for what in given.what]
+    """Returns a row for each size: seconds a picture, of each of `given.what`, and peak memory.
+
+    It takes most of an hour: --json is written after each size, and sizes that are in it are not measured again.
+    """
+    rows = []
+    found = json.loads(given.json.read_text())["rows"] if given.json and given.json.exists() else []
+    known = {_key(row): {name: row[name] for name in ("seconds", "peak_mb")} for row in found}
+    every = [(grows, size, what) for grows, some in series(given).items() for size in some for what in given.what]
     for grows, size, what in tqdm(every, file=sys.stderr, desc="measuring"):
-        if (size, what) not in known:
-            (found,), _ = hold(
+        row = {"grows": grows, "what": what, "canvas": size.canvas, "batch": size.batch, "width": size.width}
+        if what == "full step" and size.canvas[0] * size.canvas[1] * size.batch > given.full_step_limit:
+            continue
+        if _key(row) not in known:
+            (one,), _ = hold(
                 [contestant(what, size)], rounds=given.rounds, threads=given.threads, check=lambda outcomes: None
             )
-            known[size, what] = {"seconds": median(found) / size.batch, "peak_mb": found.peak_calls / 1e6}
-        rows.append({"grows": grows, "what": what, "canvas": size.canvas, "batch": size.batch, "width": size.width})
-        rows[-1] |= known[size, what]
+            known[_key(row)] = {"seconds": median(one) / size.batch, "peak_mb": one.peak_calls / 1e6}
+        rows.append(row | known[_key(row)])
+        if given.json:
+            written = {
+                "machine": machine.describe(),
+                "rows": rows + [old for old in found if _key(old) not in map(_key, rows)],
+            }
+            given.json.write_text(json.dumps(written, indent=1) + "\n")
     return rows
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["what"], tuple(row["canvas"]), row["batch"], row["width"]
 
 
 def table(rows: list[dict[str, Any]], what: list[str]) -> str:
@@ -68,14 +84,18 @@ def table(rows: list[dict[str, Any]], what: list[str]) -> str:
     lines = []
     for grows in ("canvas", "batch", "width"):
         cells: dict[tuple, list[str]] = {}
-        for name in what:
+        for place, name in enumerate(what):
             some = [row for row in rows if row["grows"] == grows and row["what"] == name]
-            first = per_pixel(some[0])
             for row in some:
                 height, width = row["canvas"]
                 start = [grows, f"{height}x{width}", str(row["batch"]), str(row["width"])]
-                line = cells.setdefault((row["canvas"], row["batch"], row["width"]), start)
-                line += [f"{row['seconds']:.3f}", f"{per_pixel(row) / first:.2f}", f"{row['peak_mb']:,.0f}"]
+                line = cells.setdefault((row["canvas"], row["batch"], row["width"]), start + [""] * 3 * len(what))
+                first = per_pixel(some[0])
+                line[4 + 3 * place : 7 + 3 * place] = [
+                    f"{row['seconds']:.3f}",
+                    f"{per_pixel(row) / first:.2f}",
+                    f"{row['peak_mb']:,.0f}",
+                ]
         lines += cells.values()
     header = ["grows", "canvas", "batch", "n"]
     for name in what:
@@ -118,6 +138,7 @@ def main() -> None:
     parser = options.parser("growth", __doc__, rounds=3)
     add = parser.add_argument
     add("--what", nargs="+", choices=WHAT, default=list(WHAT), help="(default: all)")
+    add("--full_step_limit", type=int, default=2**30, metavar="PIXELS", help="no full step of more in a batch")
     add("--plot", type=Path, metavar="FILE", help="write a plot, as .png or .svg")
     parser.set_defaults(width=64, canvas=(256, 256), canvases=CANVASES, batches=BATCHES, widths=WIDTHS)
     small = {"width": 8, "canvas": (32, 32), "canvases": ((16, 16), (32, 32)), "batches": (1, 2), "widths": (8,)}
@@ -126,8 +147,6 @@ def main() -> None:
     print(
         f"{machine.describe()}; {given.threads} threads, medians of {given.rounds} calls\n\n{table(rows, given.what)}"
     )
-    if given.json:
-        given.json.write_text(json.dumps({"machine": machine.describe(), "rows": rows}, indent=1) + "\n")
     if given.plot:
         plot(rows, given.what, given.plot)
 
