@@ -21,6 +21,7 @@ from srn_jax.tables import pick
 # A checkpoint is a folder of items; inference needs these two of them.
 PARAMETERS = "generator"
 ARCHITECTURE = "architecture"
+_BOXED = Path(__file__).parent / "weights"
 
 
 class Generator(struct.PyTreeNode):
@@ -63,17 +64,18 @@ def from_architecture(description: dict[str, Any]) -> Generator:
 
 
 def load_generator(path: str | Path) -> Generator:
-    """Returns the generator of a run's newest checkpoint, or of one checkpoint.
+    """Returns the generator of a run's newest checkpoint, of one checkpoint, or of those that come with the package.
 
     Args:
-      path: a run's workdir, its `checkpoints` folder, or one checkpoint in it.
+      path: a run's workdir, its `checkpoints` folder, or one checkpoint in it; or a name in `boxed()`, such as "birds"
+        (a folder of that name is "./birds").
 
     Raises:
       InputError: the folder is missing, is no checkpoint, or has files that are missing or damaged.
     """
     import orbax.checkpoint as ocp  # here, since a second of import is spent only where a checkpoint is read
 
-    folder = find_checkpoint(files.expand(path, "the checkpoint").absolute())
+    folder = boxed().get(str(path)) or find_checkpoint(files.expand(path, "the checkpoint").absolute())
     missing = [item for item in (PARAMETERS, ARCHITECTURE) if not (folder / item).is_dir()]
     if missing:
         raise InputError(f"checkpoint {folder} is incomplete: it lacks {' and '.join(missing)}")
@@ -97,13 +99,19 @@ def load_generator(path: str | Path) -> Generator:
     return described.replace(params=params)
 
 
+def boxed() -> dict[str, Path]:
+    """Returns the checkpoints that come with the package, by name; docs/models/ has a card of each."""
+    return {folder.name: folder for folder in sorted(_BOXED.iterdir()) if folder.is_dir()} if _BOXED.is_dir() else {}
+
+
 def find_checkpoint(path: Path) -> Path:
     """Returns the checkpoint that `path` is, or the newest whole one in it; raises InputError where there is none.
 
     A damaged one is named in a warning, and the one before is taken; if all are, it is the newest.
     """
     if not path.is_dir():
-        raise InputError(f"no checkpoint at {path}: there is no such folder")
+        names = f", and it is none of {', '.join(boxed())}" if boxed() else ""
+        raise InputError(f"no checkpoint at {path}: there is no such folder{names}")
     if (path / PARAMETERS).exists() or (path / ARCHITECTURE).exists():
         return path
     for folder in (path / "checkpoints", path):

@@ -22,7 +22,7 @@ LAYERS = (
     ("infer", "data", "vgg"),
     ("evaluate",),
     ("train",),
-    ("convert",),
+    ("convert", "export"),
     ("flags", "report", "demo"),
     ("main",),
 )

@@ -1,0 +1,34 @@
+"""`python -m srn_jax`: lists the programs."""
+
+import argparse
+from importlib import metadata
+
+PROGRAMS = {
+    "infer": "paint beyond the borders of a picture, or of each picture of a folder",
+    "demo": "a page on this machine: drop a photograph, paint, compare, download",
+    "evaluate": "score a model on pictures that it never saw, beside simple fills",
+    "main": "train, or go on training, what a configuration describes",
+    "data": "list, prepare and check data sets",
+    "vgg": "fetch and check VGG-19's filters, which training compares features with",
+    "convert": "make a checkpoint of the authors' TensorFlow release ours",
+    "export": "write a trained generator alone, without what only training needs",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints the list."""
+    lines = "\n".join(f"  python -m srn_jax.{name:<9} {job}" for name, job in PROGRAMS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m srn_jax",
+        description="Image extrapolation in JAX: the Semantic Regeneration Network.",
+        epilog=f"programs, each with --help:\n{lines}\n\nin Python: srn_jax.load_generator, srn_jax.expand, "
+        "srn_jax.extrapolate; README.md shows each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"srn_jax {metadata.version('srn-jax')}")
+    parser.parse_args(arguments)
+    parser.print_help()
+
+
+if __name__ == "__main__":
+    main()

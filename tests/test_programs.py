@@ -1,0 +1,76 @@
+"""The list of programs, and the smallest of them: export."""
+
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import srn_jax
+from srn_jax import SRN, InputError, export, load_generator
+from srn_jax import __main__ as programs
+from tests.test_generator import save, tiny_generator
+
+ROOT = Path(srn_jax.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory) -> Path:
+    return save(tmp_path_factory.mktemp("run"), tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24)), 1, 2)
+
+
+def test_every_program_is_listed(capsys):
+    there = set()
+    for file in ROOT.rglob("*.py"):
+        if re.search(r"^if __name__ == ", file.read_text(), re.MULTILINE) and file != ROOT / "__main__.py":
+            there.add(".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__"))
+    assert set(programs.PROGRAMS) == there
+    programs.main([])
+    printed = capsys.readouterr().out
+    assert all(f"  python -m srn_jax.{name} " in printed for name in there)
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        programs.main(["--version"])
+    assert re.fullmatch(r"srn_jax \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_an_export_is_the_generator_alone(capsys, workdir, tmp_path):
+    output = tmp_path / "mine"
+    export.main(["--checkpoint", str(workdir), "--output", str(output)])
+    assert re.fullmatch(rf"wrote {output}, SRN, [\d,]+ parameters, [\d.]+ MB\n", capsys.readouterr().out)
+    before, after = load_generator(workdir), load_generator(output)
+    assert (after.model, after.known, after.canvas, after.margins) == (
+        *(before.model, before.known, before.canvas, before.margins),
+    )
+    jax.tree.map(np.testing.assert_array_equal, before.params, after.params)
+    assert {path.name for path in output.iterdir() if path.is_dir()} == {"generator", "architecture"}
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "output", "message"),
+    [("none", "new", "no checkpoint at .*none"), (None, "there", "there exists; give the name of a new folder")],
+)
+def test_what_cannot_be_exported_leaves_nothing(capsys, workdir, tmp_path, monkeypatch, checkpoint, output, message):
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+    Path("there/precious").touch()
+    with pytest.raises(SystemExit):
+        export.main(["--checkpoint", checkpoint or str(workdir), "--output", output])
+    line = capsys.readouterr().err
+    assert line.startswith("error: ")
+    assert line.count("\n") == 1
+    assert re.search(message, line)
+    assert sorted(str(path) for path in Path().rglob("*")) == ["there", "there/precious"]
+
+
+def test_generators_in_the_box_are_loaded_by_name(capsys, workdir, tmp_path, monkeypatch):
+    monkeypatch.setattr("srn_jax.generator._BOXED", tmp_path)
+    for name in ("birds", "garments"):
+        export.main(["--checkpoint", str(workdir), "--output", str(tmp_path / name)])
+    capsys.readouterr()
+    jax.tree.map(np.testing.assert_array_equal, load_generator("birds").params, load_generator(workdir).params)
+    with pytest.raises(InputError, match="there is no such folder, and it is none of birds, garments"):
+        load_generator("fish")
