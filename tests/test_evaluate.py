@@ -169,6 +169,7 @@ def test_the_program(capsys, workdir, photos, tmp_path):
     assert out.endswith(f"\nlook at        {output}/report.html\neach picture   {output}/scores.jsonl\n")
     systems = ["SRN", "mean fill", "edge replication", "mirror fill", "Telea"]
     assert [line.split(" |")[0] for line in out.splitlines()[2:7]] == [f"| {name}" for name in systems]
+    assert "| FID: not measured, needs --inception FILE" in out
     assert sorted(file.name for file in output.iterdir()) == sorted(
         ["best.png", "median.png", "report.html", "scores.jsonl", "summary.json", "worst.png"]
     )

@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from srn_jax import allocator, cache, files
 from srn_jax.errors import InputError, fail
-from srn_jax.evaluate import page, sheets, summary
+from srn_jax.evaluate import page, perceptual, sheets, summary
 from srn_jax.evaluate.crops import Crops, open_pictures, spread
-from srn_jax.evaluate.judge import Judge, Judged
+from srn_jax.evaluate.judge import Judge, Judged, Scores
+from srn_jax.evaluate.perceptual import Networks
 from srn_jax.generator import Generator, load_generator
 from srn_jax.pictures import write_png
 
@@ -43,6 +44,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--output", default="evaluation", metavar="DIR", help="a new folder (default evaluation)")
     add("--force", action="store_true", help="replace the folder's report where there is one")
     add("--batch", type=int, default=8, help="pictures at a time, on all devices together (default 8)")
+    add("--inception", metavar="FILE", help="weights for FID and KID: pt_inception-2015-12-05-6726825d.pth")
+    add("--lpips", nargs="+", metavar="FILE", help="weights for LPIPS: alex.pth and alexnet-owt-7be5be79.pth, say")
     add("--seed", type=int, default=0, help="of where known parts lie, where the model was trained with any place")
     add("--compilation_cache", metavar="DIR", help=cache.HELP)
     options = parser.parse_args(arguments)
@@ -65,8 +68,9 @@ def main(arguments: list[str] | None = None) -> None:
         _check_output(output, options.force)
         generator = load_generator(options.checkpoint)
         crops = Crops(open_pictures(options.data, options.split), generator, options.seed)
+        networks = _networks(options)
         with files.replacing_folder(output) as folder:
-            print(evaluate(generator, crops, folder, options))
+            print(evaluate(Judge(generator, options.batch, networks), networks, crops, folder, options))
     except InputError as error:
         fail(error)
     except OSError as error:
@@ -74,10 +78,11 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"\nlook at        {output / 'report.html'}\neach picture   {output / 'scores.jsonl'}")
 
 
-def evaluate(generator: Generator, crops: Crops, folder: Path, options: argparse.Namespace) -> str:
-    """Judges `crops` and writes all files to `folder`; returns the table of means."""
-    judge = Judge(generator, options.batch)
-    numbers, scores, skipped = list(spread(len(crops), options.limit)), {}, []
+def evaluate(judge: Judge, networks: Networks, crops: Crops, folder: Path, options: argparse.Namespace) -> str:
+    """Judges `crops` and writes all files to `folder`; returns the tables."""
+    numbers, skipped = list(spread(len(crops), options.limit)), []
+    scores: dict[str, list[Scores]] = {}
+    features: dict[str, list[np.ndarray]] = {}
     order: list[tuple[float, int]] = []
 
     def skip(number: int) -> None:
@@ -90,14 +95,19 @@ def evaluate(generator: Generator, crops: Crops, folder: Path, options: argparse
             order.append((one.scores[judge.painter]["psnr_unknown"], one.number))
             for system, row in one.scores.items():
                 scores.setdefault(system, []).append(row)
+            for system, row in one.features.items():
+                features.setdefault(system, []).append(row)
     if not order:
         raise InputError(f"none of the {len(numbers)} pictures of --data {options.data} is readable")
     means = {system: summary.means(some) for system, some in scores.items()}
-    facts = _facts(generator, options, len(order), skipped)
-    files.write_text(folder / "summary.json", json.dumps({**facts, "scores": summary.as_json(means)}, indent=2) + "\n")
+    facts = _facts(crops.generator, options, len(order), skipped)
+    perceived = perceptual.rows(networks, features, means)
+    found = {**facts, "scores": summary.as_json(means), "perceptual": perceived}
+    files.write_text(folder / "summary.json", json.dumps(found, indent=2) + "\n")
     parts = [page.table([["", ""], *([str(k), str(v)] for k, v in facts.items() if not isinstance(v, list))], "text")]
     table = summary.rows(means)
     parts += [page.heading("Scores"), page.table(table), page.paragraph(summary.EXPLANATION, "note")]
+    parts += [page.heading("Perceptual distances, over the canvas: lower is better"), page.table(perceived)]
     for title, chosen in _choose([number for _, number in sorted(order)]).items():
         sheet = _sheet(judge, list(judge.judge(crops, chosen)))
         write_png(folder / f"{title}.png", sheet)
@@ -105,7 +115,12 @@ def evaluate(generator: Generator, crops: Crops, folder: Path, options: argparse
     if skipped:
         parts += [page.heading("Not readable"), page.table([["picture"], *([name] for name in skipped)], "text")]
     files.write_text(folder / "report.html", page.page(f"{judge.painter} on {options.data}", parts))
-    return summary.markdown(table)
+    return f"{summary.markdown(table)}\n\n{summary.markdown(perceived)}"
+
+
+def _networks(options: argparse.Namespace) -> Networks:
+    inception = files.expand(options.inception, "--inception") if options.inception is not None else None
+    return perceptual.read_networks(inception, [files.expand(file, "--lpips") for file in options.lpips or []])
 
 
 def _line(one: Judged) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Crops:
     def __init__(self, pictures: Pictures, generator: Generator, seed: int) -> None:
         """Has no picture read yet; `seed` draws where known parts lie, if they lay anywhere at training."""
         self._photographs = Photographs(pictures, generator.canvas)
-        self._generator, self._key = generator, jax.random.key(seed)
+        self.generator, self._key = generator, jax.random.key(seed)
 
     def __len__(self) -> int:
         return len(self._photographs)
@@ -48,9 +48,9 @@ class Crops:
         return ": ".join(self._photographs.why_not(number))
 
     def _cut(self, number: int, picture: Image.Image) -> Crop:
-        canvas, known = self._generator.canvas, self._generator.known
+        canvas, known = self.generator.canvas, self.generator.known
         key = jax.random.fold_in(self._key, number)
-        offset = geometry.draw_offsets(self._generator.margins, key[None], canvas, known)
+        offset = geometry.draw_offsets(self.generator.margins, key[None], canvas, known)
         mask = np.asarray(geometry.unknown_mask(offset, canvas, known))[0]
         image = np.asarray(crop_and_resize(picture, canvas, 1.0, (0.5, 0.5)))
         return Crop(self._photographs.pictures.name(number), image, mask)

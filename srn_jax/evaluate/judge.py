@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, UInt8
 from srn_jax import metrics
 from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import Crop, Crops
+from srn_jax.evaluate.perceptual import Networks
 from srn_jax.fills import FILLS, SLOW_FILLS
 from srn_jax.generator import Generator
 from srn_jax.geometry import known_canvas
@@ -27,19 +28,23 @@ _AHEAD = 2  # batches that are read while one is on the devices
 
 
 class Judged(NamedTuple):
-    """One crop and what became of it: completed pictures and scores by system, the generator's first."""
+    """One crop and what became of it: completed pictures and scores by system, the generator's first.
+
+    `features` are Inception's, by system and of the truth, where it looks.
+    """
 
     number: int
     crop: Crop
     completed: dict[str, UInt8[np.ndarray, "h w 3"]]
     scores: dict[str, Scores]
+    features: dict[str, Float[np.ndarray, " c"]]
 
 
 class Judge:
     """Completes and scores crops with a generator and all fills; compiled once, for batches of one size."""
 
-    def __init__(self, generator: Generator, batch: int) -> None:
-        """Uses as many local devices as divide `batch`."""
+    def __init__(self, generator: Generator, batch: int, networks: Networks = Networks()) -> None:  # noqa: B008
+        """Uses as many local devices as divide `batch`, and the networks that are given."""
         devices = jax.local_devices()
         count = next(count for count in range(len(devices), 0, -1) if batch % count == 0)
         self.painter, self._batch = type(generator.model).__name__, batch
@@ -49,7 +54,17 @@ class Judge:
         paint = partial(_paint, generator.model)
         self._paint = jax.jit(spread(paint, in_specs=(whole, parts, parts)))
         self._score = jax.jit(spread(_score, in_specs=(parts, parts, parts)))
-        self._params = jax.device_put(generator.params, jax.sharding.NamedSharding(mesh, whole))
+        everywhere = jax.sharding.NamedSharding(mesh, whole)
+        self._params = jax.device_put(generator.params, everywhere)
+        self._features = self._distance = None
+        if networks.features:
+            function, params = networks.features
+            compiled = jax.jit(spread(function, in_specs=(whole, parts)))
+            self._features = partial(compiled, jax.device_put(params, everywhere))
+        if networks.distance:
+            function, params = networks.distance
+            compiled = jax.jit(spread(function, in_specs=(whole, parts, parts)))
+            self._distance = partial(compiled, jax.device_put(params, everywhere))
 
     def judge(
         self, crops: Crops, numbers: Iterable[int], unreadable: Callable[[int], None] = lambda number: None
@@ -78,8 +93,14 @@ class Judge:
         painted, finite = self._paint(self._params, truth, masks)
         completed = {self.painter: painted} | {name: self._padded(images) for name, images in fills.items()}
         scores = {name: self._score(images, truth, masks) for name, images in completed.items()}
+        if self._distance:
+            for name, images in completed.items():
+                scores[name]["lpips"] = self._distance(images, truth)
+        features = {}
+        if self._features:
+            features = {name: self._features(images) for name, images in (completed | {"truth": truth}).items()}
         systems = list(completed)  # JAX sorts the keys of what it fetches
-        completed, scores, finite = jax.device_get((completed, scores, finite))
+        completed, scores, features, finite = jax.device_get((completed, scores, features, finite))
         if not finite.all():
             raise InputError("the checkpoint paints values that are NaN or infinite: it is damaged, or diverged")
         for place, (number, crop) in enumerate(found):
@@ -88,6 +109,7 @@ class Judge:
                 crop,
                 {name: completed[name][place] for name in systems},
                 {name: {key: float(one[place]) for key, one in scores[name].items()} for name in systems},
+                {name: one[place] for name, one in features.items()},
             )
 
     def _padded(self, arrays: list[np.ndarray]) -> np.ndarray:

@@ -27,6 +27,7 @@ COLUMNS = (
     Column("seam", "seam error", 4, "lower"),
     Column("step", "step at the border", 2, "near 1"),
 )
+LPIPS = Column("lpips", "LPIPS", 3, "lower")  # where its weights are given; has a table of its own
 EXPLANATION = (
     "Scores are of 8-bit pictures, means over pictures, with 95 % intervals of the mean (Student's t). PSNR: peak 255, "
     "over all channels; a picture that is met exactly counts as 100 dB. SSIM: 11 x 11 Gaussian window, sigma 1.5, "
@@ -48,7 +49,7 @@ class Mean(NamedTuple):
 def means(scores: list[dict[str, float]]) -> dict[str, Mean]:
     """Returns the mean of each score over pictures; where a picture's is NaN, it does not count."""
     found = {}
-    for column in COLUMNS:
+    for column in (*COLUMNS, *([LPIPS] if "lpips" in scores[0] else [])):
         values = np.array([row[column.name] for row in scores], np.float64)
         values = np.minimum(values[~np.isnan(values)], EXACT_DB if "psnr" in column.name else np.inf)
         if not len(values):
