@@ -116,7 +116,7 @@ def plot(rows: list[dict[str, Any]], what: list[str], path: Path) -> None:
     axes = figure.subplots(1, 3, sharey=True)
     labels = ("canvas, pixels", "batch", "width n")
     for axis, grows, label in zip(axes, ("canvas", "batch", "width"), labels, strict=True):
-        x: list[int] = []
+        ticks: list[int] = []
         for name in what:
             some = [row for row in rows if row["grows"] == grows and row["what"] == name]
             x = [row["canvas"][0] * row["canvas"][1] if grows == "canvas" else row[grows] for row in some]
@@ -124,8 +124,9 @@ def plot(rows: list[dict[str, Any]], what: list[str], path: Path) -> None:
             power = {"canvas": 1, "batch": 0, "width": 2}[grows]  # of the operations of convolutions
             ideal = [some[0]["seconds"] * (value / x[0]) ** power for value in x]
             axis.plot(x, ideal, linestyle=":", color=line.get_color())
-        axis.set(xscale="log", yscale="log", xlabel=label, xticks=x)
-        axis.set_xticks(x, [str(value) for value in x], rotation=30)
+            ticks = max(ticks, x, key=len)
+        axis.set(xscale="log", yscale="log", xlabel=label)
+        axis.set_xticks(ticks, [str(value) for value in ticks], rotation=30)
         axis.minorticks_off()
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("seconds a picture")
