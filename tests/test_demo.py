@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,27 +112,32 @@ def workdir(tmp_path_factory) -> Path:
     return save(tmp_path_factory.mktemp("run"), tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24)), 1)
 
 
-@pytest.fixture(scope="module")
-def served(workdir, tmp_path_factory) -> Iterator[Served]:
-    pytest.importorskip("gradio")
+@contextmanager
+def serving(workdir: Path, folder: Path) -> Iterator[Served]:
+    """Serves the page on a free port, with its temporary files in `folder`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("tmp")
     command = [sys.executable, "-m", "srn_jax.demo", "--checkpoint", str(workdir), "--port", str(port)]
     started = environment(1) | {"TMPDIR": str(folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=started) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith(f"the page is at http://127.0.0.1:{port}/"), line + str(
-            process.stderr and process.stderr.read()
-        )
-        yield Served(f"http://127.0.0.1:{port}/", port, folder, process)
-        process.kill()
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith(f"the page is at http://127.0.0.1:{port}/")
+            yield Served(f"http://127.0.0.1:{port}/", port, folder, process)
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="module")
-def browser(served):
+def served(workdir, tmp_path_factory) -> Iterator[Served]:
+    pytest.importorskip("gradio")
+    with serving(workdir, tmp_path_factory.mktemp("tmp")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def browser():
     api = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
@@ -246,10 +252,16 @@ def test_a_port_in_use_gets_one_line(served, workdir):
 
 
 @pytest.mark.slow
-def test_nothing_stays_when_it_ends(served):
-    """Last in this file: it ends the page that the others visit."""
-    uploads = [file for file in served.folder.rglob("*") if file.is_file() and file.suffix == ".png"]
-    assert not [file for file in uploads if file.name != "extrapolated.png"]  # uploads go as soon as they are read
-    served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(60) == 0
-    assert os.listdir(served.folder) == []
+def test_nothing_stays_when_it_ends(browser, workdir, tmp_path):
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    Image.fromarray(noise(20, 30, 3)).save(tmp_path / "photo.png")
+    with serving(workdir, folder) as page:
+        visit = Visit(browser, page)
+        visit.drop(tmp_path / "photo.png")
+        visit.paint()
+        visit.page.close()
+        assert not list(folder.rglob("photo*"))  # an upload goes as soon as it is read
+        page.process.send_signal(signal.SIGTERM)
+        assert page.process.wait(60) == 0
+    assert os.listdir(folder) == []

@@ -99,7 +99,7 @@ def test_the_main_job_trains_reports_and_its_last_command_works(tmp_path):
     assert command[:3] == ["python", "-m", "srn_jax.infer"]
     subprocess.run([sys.executable, *command[1:]], check=True, cwd=ROOT)
     with Image.open(tmp_path / "extrapolated.png") as made:
-        assert made.size == (64, 64)
+        assert made.size == (180, 120)
 
 
 @pytest.mark.slow

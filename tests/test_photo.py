@@ -114,6 +114,11 @@ def test_sides_that_a_format_cannot_hold_are_refused(tmp_path, name, side):
         check_output(tmp_path / name, (9, side))
 
 
+def test_a_canvas_that_no_memory_holds_is_refused(tmp_path):
+    with pytest.raises(InputError, match="the canvas would be 40000x30000, 1,200 million pixels; it takes up to 400"):
+        check_output(tmp_path / "out.png", (30_000, 40_000))
+
+
 def test_the_longest_sides_can_be_written(tmp_path):
     for name, side in (("out.webp", 16_383), ("out.jpg", 65_500)):
         write_photo(tmp_path / name, np.zeros((1, side, 3), np.uint8), Photo(noise(1, 1, 3)), (0, 0))

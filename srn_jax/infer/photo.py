@@ -40,6 +40,7 @@ class Format(NamedTuple):
 
 
 _DEEP = re.compile(r";16[BLNS]")  # in Pillow's names of raw modes with 16 bits a channel; ;16 alone are 16 a pixel
+_MAX_PIXELS = 400_000_000  # of a canvas, which takes 12 bytes of memory a pixel while it is put together
 _JPEG = Format({"format": "JPEG", "quality": 95, "subsampling": 0}, 65_500, alpha=False)
 FORMATS = {
     ".png": Format({"format": "PNG"}, 2**31 - 1, alpha=True),
@@ -88,7 +89,12 @@ def _by_profile(picture: Image.Image, profile: bytes) -> Image.Image:
 
 
 def check_output(path: Path, size: Size) -> None:
-    """Raises InputError where `path` cannot hold a canvas of (height, width) `size`."""
+    """Raises InputError where `path` cannot hold a canvas of (height, width) `size`, or memory could not."""
+    if size[0] * size[1] > _MAX_PIXELS:
+        raise InputError(
+            f"the canvas would be {size[1]}x{size[0]}, {size[0] * size[1] / 1e6:,.0f} million pixels; it takes up to "
+            f"{_MAX_PIXELS / 1e6:,.0f} million"
+        )
     longest = FORMATS[path.suffix.lower()].longest
     if max(size) > longest:
         raise InputError(
