@@ -97,6 +97,27 @@ def test_windows_join_without_a_seam_in_any_direction(generator, planes, placing
     np.testing.assert_allclose(found, whole, atol=2e-5)
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_rounds_fade_into_each_other(generator, monkeypatch, side):
+    """A painter whose every window is brighter than what it sees: no step is as large as that, but at the picture."""
+
+    def paint(generator, pictures):
+        for picture, mask in pictures:
+            yield np.where(mask[..., None], picture.max() + 0.06, picture.max()).astype(np.float32).repeat(3, axis=-1)
+
+    monkeypatch.setattr(sys.modules["srn_jax.infer.expand"], "extrapolate_stream", paint)
+    square = generator.replace(known=(12, 12), canvas=(24, 24))
+    picture = np.full((12, 12, 3), 0.1, np.float32)
+    sides = {name: 60 if name == side else 0 for name in SIDES}
+    found = expand(square, picture, top=sides["top"], bottom=sides["bottom"], left=sides["left"], right=sides["right"])
+    found = found[..., 0]
+    line = found[:, 6] if side in ("top", "bottom") else found[6]
+    steps = np.abs(np.diff(line if side in ("bottom", "right") else line[::-1]))
+    assert steps[11] == pytest.approx(0.06, abs=1e-6)
+    assert line.max() > 0.3
+    assert np.delete(steps, 11).max() < 0.031
+
+
 def test_a_large_picture_keeps_its_place_at_the_models_scale(generator, planes):
     margins, size = (37, 10, 55, 80), (101, 147)
     whole = slope((margins[0] + size[0] + margins[1], margins[2] + size[1] + margins[3]), (margins[0], margins[2]))
@@ -109,8 +130,8 @@ def test_a_large_picture_keeps_its_place_at_the_models_scale(generator, planes):
 def test_progress_tells_each_pass(generator):
     told = []
     expand(generator, noise(), right=36, progress=lambda *numbers: told.append(numbers))
-    assert told == [(1, 3), (2, 3), (3, 3)]
-    assert plan_expansion(generator, KNOWN, Sides(0, 0, 0, 36)).passes == 3
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert plan_expansion(generator, KNOWN, Sides(0, 0, 0, 36)).passes == 4
 
 
 def test_the_picture_that_is_seen_decides(generator):

@@ -166,8 +166,8 @@ def test_any_picture_is_painted_at_the_models_scale(run, checkpoint, size):
 def test_passes_are_told(run):
     write("in.png")
     status, out, err = run("--input", "in.png", "--output", "out.png", "--right", 36)
-    assert (status, out) == (0, "wrote out.png, 12x8 -> 48x8 (width x height), 3 passes\n")
-    assert "3/3" in err
+    assert (status, out) == (0, "wrote out.png, 12x8 -> 48x8 (width x height), 4 passes\n")
+    assert "4/4" in err
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,11 @@ def test_windows_lie_as_at_training(placing):
     [
         (Sides(4, 4, 6, 6), 1, [0]),
         (Sides(8, 0, 0, 12), 1, [0]),
-        (Sides(0, 0, 0, 36), 3, [0, 0, 0]),  # a panorama, a picture's width at a time
+        (
+            Sides(0, 0, 0, 36),
+            4,
+            [0, 0, 0, 0],
+        ),  # a panorama, a picture's width first, then less: what was painted is seen
         (Sides(8, 8, 0, 0), 3, [0, 0]),  # 4 and 4, then 4 above the twice as high picture, and 4 below it
     ],
 )
@@ -88,6 +92,9 @@ def test_passes(margins, passes, turns):
 def test_rounds_are_even():
     planned = plan((8, 12), Sides(0, 0, 0, 26), known=(8, 12), canvas=(16, 24), placing="random")
     assert [one.painted.width - one.known.width for one in planned.rounds] == [9, 9, 8]
+    assert [one.setback for one in planned.rounds] == [(0, 0, 0, 0), (0, 0, 0, 3), (0, 0, 0, 3)]
+    known = [window.left + window.offset[1] for one in planned.rounds for window in one.windows]
+    assert known == [0, 9 - 3, 18 - 3]  # 3 pixels within the border of what was painted
 
 
 def test_what_a_model_was_never_trained_to_paint_is_painted_turned():

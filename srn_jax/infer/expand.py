@@ -105,7 +105,10 @@ def paint(
     """Returns the working canvas of `planned` around `picture`, which is of the size that it says; in [0, 1]."""
     margins, (height, width) = planned.margins, planned.picture
     canvas = np.zeros((margins.top + height + margins.bottom, margins.left + width + margins.right, 3), np.float32)
-    _inside(canvas, Box(margins.top, margins.left, height, width))[:] = picture
+    place = Box(margins.top, margins.left, height, width)
+    _inside(canvas, place)[:] = picture
+    original = np.zeros((*canvas.shape[:2], 1), bool)
+    _inside(original, place)[:] = True
     done = 0
     for one in planned.rounds:
         view = np.rot90(canvas, one.turns)  # a view: what is written to it lands on the canvas
@@ -119,11 +122,27 @@ def paint(
             done += 1
             if progress is not None:
                 progress(done, planned.passes)
-        new = np.zeros(view.shape[:2], bool)
-        _inside(new, one.painted)[:] = True
-        _inside(new, one.known)[:] = False
-        view[new] = weighted[new] / weights[new]
+        share = np.where(np.rot90(original, one.turns), 0, _share_of_new(one, view.shape))
+        view[:] = np.where(share > 0, view + share * (weighted / np.maximum(weights, 1e-12) - view), view)
     return canvas
+
+
+def _share_of_new(one: Round, canvas: tuple[int, ...]) -> Float[np.ndarray, "h w 1"]:
+    """Returns 1 where nothing was painted before the round, 0 where nothing is now, a slope where both are."""
+    axes = []
+    for start, length, setback, size in (
+        (one.known.top, one.known.height, one.setback[:2], canvas[0]),
+        (one.known.left, one.known.width, one.setback[2:], canvas[1]),
+    ):
+        place = np.arange(size) + 0.5 - start  # within what was there
+        slopes = [
+            1 - inward / back if back else (inward < 0)
+            for inward, back in zip((place, length - place), setback, strict=True)
+        ]
+        axes.append(np.maximum(*slopes).clip(0, 1))
+    share = np.zeros((canvas[0], canvas[1], 1), np.float32)
+    _inside(share, one.painted)[:] = _inside(np.maximum(axes[0][:, None], axes[1][None, :])[..., None], one.painted)
+    return share
 
 
 def _pictures(

@@ -46,11 +46,16 @@ class Window(NamedTuple):
 
 
 class Round(NamedTuple):
-    """Passes that see the same pixels, and what they add to them; on the canvas turned by `turns` quarters."""
+    """Passes that see the same pixels, and what they add to them; on the canvas turned by `turns` quarters.
+
+    Known rectangles lie `setback` pixels within a border of painted pixels, so that these are painted once more: the
+    old and the new fade into each other there, since what a model paints never quite meets what it saw.
+    """
 
     turns: int
     known: Box
     painted: Box
+    setback: Sides
     windows: tuple[Window, ...]
 
 
@@ -94,6 +99,7 @@ class _Advance(NamedTuple):
 
     before: int
     after: int
+    setback: tuple[int, int]
     places: list[tuple[int, int]]
 
 
@@ -154,8 +160,8 @@ def _rounds(
     )
     rounds = []
     while any(wanted):
-        rows = _advance(model[0], box.height, wanted.top, wanted.bottom)
-        columns = _advance(model[1], box.width, wanted.left, wanted.right)
+        rows = _advance(model[0], box.height, wanted[:2], there[:2])
+        columns = _advance(model[1], box.width, wanted[2:], there[2:])
         windows = []
         for i, (top, row_offset) in enumerate(rows.places):
             for j, (left, column_offset) in enumerate(columns.places):
@@ -170,29 +176,44 @@ def _rounds(
             box.height + rows.before + rows.after,
             box.width + columns.before + columns.after,
         )
-        rounds.append(Round(turns, box, painted, tuple(windows)))
+        rounds.append(Round(turns, box, painted, Sides(*rows.setback, *columns.setback), tuple(windows)))
         box = painted
         done = (rows.before, rows.after, columns.before, columns.after)
         wanted = Sides(*(a - b for a, b in zip(wanted, done, strict=True)))
+        there = Sides(*(a + b for a, b in zip(there, done, strict=True)))
     return rounds
 
 
-def _advance(axis: _Axis, length: int, before: int, after: int) -> _Advance:
-    """Returns the next round on an axis of which `length` pixels are there, and `before` and `after` are wanted."""
-    before, after = (_even_share(side, reach) for side, reach in zip((before, after), axis.reach, strict=True))
-    spare = length - axis.known
-    if spare == 0 and before + after > axis.slack:  # one window for both ends
-        before = max(axis.slack - after, before * axis.slack // (before + after))
-        after = axis.slack - before
+def _advance(axis: _Axis, length: int, wanted: tuple[int, ...], made: tuple[int, ...]) -> _Advance:
+    """Returns the next round on an axis.
+
+    Args:
+      axis: the model's.
+      length: pixels that are there, the picture's and painted ones.
+      wanted: pixels still wanted before and after them.
+      made: how many of them are painted, before and after the picture.
+    """
+    setback = tuple(
+        min(reach // 4, axis.known // 4, there) if side else 0
+        for side, reach, there in zip(wanted, axis.reach, made, strict=True)
+    )
+    before, after = (
+        _even_share(side, reach - back) for side, reach, back in zip(wanted, axis.reach, setback, strict=True)
+    )
+    spare, room = length - axis.known - sum(setback), axis.slack - sum(setback)
+    if spare == 0 and before + after > room:  # one window for both ends
+        before = max(room - after, before * room // (before + after))
+        after = room - before
     count = 1 + math.ceil(2 * spare / axis.known)  # each overlaps the next by a half at least
     places = []
     for number in range(count):
-        start = round(spare * number / max(count - 1, 1))
-        room = (before if number == 0 else 0, after if number == count - 1 else 0)
-        places.append((start, axis.offset(*room)))
-    return _Advance(before, after, places)
+        start = setback[0] + round(spare * number / max(count - 1, 1))
+        first = before + setback[0] if number == 0 else 0
+        last = after + setback[1] if number == count - 1 else 0
+        places.append((start, axis.offset(first, last)))
+    return _Advance(before, after, (setback[0], setback[1]), places)
 
 
 def _even_share(wanted: int, reach: int) -> int:
     """Returns the pixels of the next round, so that all rounds add about as many."""
-    return math.ceil(wanted / math.ceil(wanted / reach)) if wanted and reach else 0
+    return math.ceil(wanted / math.ceil(wanted / reach)) if wanted else 0
