@@ -97,6 +97,15 @@ def test_windows_join_without_a_seam_in_any_direction(generator, planes, placing
     np.testing.assert_allclose(found, whole, atol=2e-5)
 
 
+@pytest.mark.parametrize("margins", [(128, 0, 0, 128), (64, 64, 64, 64), (0, 128, 128, 0)])
+def test_corners_of_large_windows_are_whole(generator, planes, margins):
+    """There a window counts least: by its cubes of both axes, 1e-14 at the corner of the paper's canvas."""
+    large = generator.replace(known=(128, 128), canvas=(256, 256))
+    whole = slope((256, 256), (margins[0], margins[2])) * 0.5
+    found = expand(large, place(whole, margins).copy(), **dict(zip(SIDES, margins, strict=True)))
+    np.testing.assert_allclose(found, whole, atol=2e-5)
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_rounds_fade_into_each_other(generator, monkeypatch, side):
     """A painter whose every window is brighter than what it sees: no step is as large as that, but at the picture."""

@@ -123,7 +123,8 @@ def paint(
             if progress is not None:
                 progress(done, planned.passes)
         share = np.where(np.rot90(original, one.turns), 0, _share_of_new(one, view.shape))
-        view[:] = np.where(share > 0, view + share * (weighted / np.maximum(weights, 1e-12) - view), view)
+        new = np.divide(weighted, weights, out=np.zeros_like(view), where=weights > 0)  # at corners they are tiny
+        view[:] = np.where(share > 0, view + share * (new - view), view)
     return canvas
 
 
