@@ -101,7 +101,7 @@ def test_windows_join_without_a_seam_in_any_direction(generator, planes, placing
 def test_corners_of_large_windows_are_whole(generator, planes, margins):
     """There a window counts least: by its cubes of both axes, 1e-14 at the corner of the paper's canvas."""
     large = generator.replace(known=(128, 128), canvas=(256, 256))
-    whole = slope((256, 256), (margins[0], margins[2])) * 0.5
+    whole = 0.25 + slope((256, 256), (margins[0], margins[2])) / 2
     found = expand(large, place(whole, margins).copy(), **dict(zip(SIDES, margins, strict=True)))
     np.testing.assert_allclose(found, whole, atol=2e-5)
 
