@@ -2,6 +2,7 @@
 
     python -m benchmarks.growth --plot benchmarks/growth.png
 
+It takes most of an hour: --json FILE is written after each size, and what is in it is not measured again.
 Inference, the pre-training step and the full step of five critic updates and the generator's, each size in a process of
 its own. One picture of 256x256 at width 64 is the middle; one of the three is changed at a time.
 """
@@ -18,6 +19,7 @@ from benchmarks import inputs, machine, options
 from benchmarks.contest import Contestant, hold
 from benchmarks.report import median
 from benchmarks.sizes import Sizes
+from srn_jax import files
 
 WHAT = ("inference", "pre-training step", "full step")
 CANVASES = ((64, 64), (128, 128), (256, 256), (256, 512), (512, 512), (512, 1024))
@@ -48,10 +50,7 @@ def series(given: argparse.Namespace) -> dict[str, list[Sizes]]:
 
 
 def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
-    """Returns a row for each size: seconds a picture, of each of `given.what`, and peak memory.
-
-    It takes most of an hour: --json is written after each size, and sizes that are in it are not measured again.
-    """
+    """Returns a row for each size: seconds a picture, of each of `given.what`, and peak memory."""
     rows = []
     found = json.loads(given.json.read_text())["rows"] if given.json and given.json.exists() else []
     known = {_key(row): {name: row[name] for name in ("seconds", "peak_mb")} for row in found}
@@ -71,7 +70,7 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
                 "machine": machine.describe(),
                 "rows": rows + [old for old in found if _key(old) not in map(_key, rows)],
             }
-            given.json.write_text(json.dumps(written, indent=1) + "\n")
+            files.write_text(given.json, json.dumps(written, indent=1) + "\n")
     return rows
 
 

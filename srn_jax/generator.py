@@ -67,8 +67,8 @@ def load_generator(path: str | Path) -> Generator:
     """Returns the generator of a run's newest checkpoint, of one checkpoint, or of those that come with the package.
 
     Args:
-      path: a run's workdir, its `checkpoints` folder, or one checkpoint in it; or a name in `boxed()`, such as "birds"
-        (a folder of that name is "./birds").
+      path: a run's workdir, its `checkpoints` folder, or one checkpoint in it; or a name in `boxed()` (a folder
+        of that name is "./NAME").
 
     Raises:
       InputError: the folder is missing, is no checkpoint, or has files that are missing or damaged.
@@ -100,7 +100,7 @@ def load_generator(path: str | Path) -> Generator:
 
 
 def boxed() -> dict[str, Path]:
-    """Returns the checkpoints that come with the package, by name; docs/models/ has a card of each."""
+    """Returns the checkpoints that come with the package, by name; none yet."""
     return {folder.name: folder for folder in sorted(_BOXED.iterdir()) if folder.is_dir()} if _BOXED.is_dir() else {}
 
 

@@ -204,9 +204,8 @@ def test_feather_shifts_painted_pixels_beside_the_picture_alone(run):
     assert places(soft, picture) == [(12, 18)]
     rows, columns = np.nonzero((plain != soft).any(axis=-1))
     assert len(rows)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) >= (9, 0, 15, 0)
-    assert rows.max() <= 22
-    assert columns.max() <= 32
+    assert 12 - 3 <= rows.min() <= rows.max() < 20 + 3
+    assert 18 - 3 <= columns.min() <= columns.max() < 30 + 3
 
 
 @pytest.mark.parametrize(
@@ -356,8 +355,8 @@ def test_a_folder_goes_on_where_it_was_interrupted(run, monkeypatch):
     before = {name: Path("out", name).stat().st_mtime_ns for name in json.loads(read_text("out"))}
     status, out, _ = run(*options, "--output", "out")
     assert status == 0
-    if before:
-        assert out.startswith(f"{len(before)} of 6 pictures are there already\n")
+    assert before
+    assert out.startswith(f"{len(before)} of 6 pictures are there already\n")
     assert {name: Path("out", name).stat().st_mtime_ns for name in before} == before
     for name in [*names, "manifest.json"]:
         assert Path("out", name).read_bytes() == Path("whole", name).read_bytes()

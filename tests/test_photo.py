@@ -34,6 +34,7 @@ def test_profile_and_exif_come_back(tmp_path, ending):
 @pytest.mark.parametrize("ending", ["png", "webp"])
 def test_transparent_pixels_stay(tmp_path, ending):
     given = noise(6, 8, 4)
+    given[0, :4, 3] = 0
     Image.fromarray(given).save(tmp_path / "in.png")
     photo = read_photo(tmp_path / "in.png")
     opacity = given[..., 3:].astype(float) / 255
@@ -42,9 +43,7 @@ def test_transparent_pixels_stay(tmp_path, ending):
     write_photo(tmp_path / f"out.{ending}", canvas, photo, (3, 5))
     with Image.open(tmp_path / f"out.{ending}") as made:
         found = np.array(made)
-    visible = given[..., 3] > 0  # WebP does not keep colours that nobody sees
-    np.testing.assert_array_equal(found[3:9, 5:13][visible], given[visible])
-    np.testing.assert_array_equal(found[3:9, 5:13, 3], given[..., 3])
+    np.testing.assert_array_equal(found[3:9, 5:13], given)  # colours that nobody sees, too
     found[3:9, 5:13] = np.dstack([canvas, np.full((10, 14), 255)])[3:9, 5:13]
     np.testing.assert_array_equal(found, np.dstack([canvas, np.full((10, 14), 255)]))
 

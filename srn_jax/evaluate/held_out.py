@@ -5,12 +5,12 @@ from jaxtyping import UInt8
 
 from srn_jax import metrics
 from srn_jax.data.pipeline import HeldOut
+from srn_jax.evaluate.summary import EXACT_DB
 from srn_jax.fills import FILLS
 from srn_jax.generator import Generator
 from srn_jax.infer import extrapolate
 
 Images = UInt8[np.ndarray, "n h w 3"]
-_EXACT_DB = 100.0
 COLUMNS = ("psnr_unknown", "ssim_unknown", "psnr", "ssim")
 
 
@@ -38,7 +38,7 @@ def mean_scores(completed: Images, held_out: HeldOut) -> dict[str, float]:
         metrics.scores(np.float32(made) / 255, np.float32(truth) / 255, mask)
         for made, truth, mask in zip(completed, held_out.images, held_out.masks, strict=True)
     ]
-    return {name: float(np.nanmean([np.minimum(row[name], _EXACT_DB) for row in rows])) for name in COLUMNS}
+    return {name: float(np.nanmean([np.minimum(row[name], EXACT_DB) for row in rows])) for name in COLUMNS}
 
 
 def format_table(scores: dict[str, dict[str, float]]) -> str:

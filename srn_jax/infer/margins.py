@@ -14,7 +14,7 @@ from srn_jax.infer.windows import Sides
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asked for; None where nothing was said.
+    """What the user asked for, checked as one canvas; None where nothing was said.
 
     Attributes:
       top, bottom, left, right: pixels.
@@ -47,13 +47,8 @@ def sides_for(generator: Generator, picture: Size, wanted: Wanted, number: int =
       InputError: the canvas is smaller than the picture, sides do not add up to it, or nothing would be painted.
     """
     given = [wanted.top, wanted.bottom, wanted.left, wanted.right]
-    for name, side in zip(Sides._fields, given, strict=True):
-        if side is not None and side < 0:
-            raise InputError(f"--{name} is {side}; it takes 0 pixels or more")
-    asked = [name for name in ("size", "aspect", "ratio") if getattr(wanted, name) is not None]
-    if len(asked) > 1:
-        raise InputError(f"--{' and --'.join(asked)} exclude each other")
-    if not asked and any(side is not None for side in given):
+    whole = any((wanted.size, wanted.aspect, wanted.ratio))
+    if not whole and any(side is not None for side in given):
         sides = Sides(*(side or 0 for side in given))
     else:
         canvas = _canvas(generator, picture, wanted)

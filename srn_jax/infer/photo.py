@@ -46,7 +46,7 @@ FORMATS = {
     ".png": Format({"format": "PNG"}, 2**31 - 1, alpha=True),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".webp": Format({"format": "WEBP", "lossless": True}, 16_383, alpha=True),
+    ".webp": Format({"format": "WEBP", "lossless": True, "exact": True}, 16_383, alpha=True),
 }
 
 
