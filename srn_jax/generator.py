@@ -67,8 +67,8 @@ def load_generator(path: str | Path) -> Generator:
     """Returns the generator of a run's newest checkpoint, of one checkpoint, or of those that come with the package.
 
     Args:
-      path: a run's workdir, its `checkpoints` folder, or one checkpoint in it; or a name in `boxed()` (a folder
-        of that name is "./NAME").
+      path: a run's workdir, its `checkpoints` folder, or one checkpoint in it; or a name in `boxed()`, as "birds"
+        (a folder of that name is "./birds").
 
     Raises:
       InputError: the folder is missing, is no checkpoint, or has files that are missing or damaged.
@@ -100,8 +100,13 @@ def load_generator(path: str | Path) -> Generator:
 
 
 def boxed() -> dict[str, Path]:
-    """Returns the checkpoints that come with the package, by name; none yet."""
+    """Returns the checkpoints that come with the package, by name; docs/models/ has a card of each."""
     return {folder.name: folder for folder in sorted(_BOXED.iterdir()) if folder.is_dir()} if _BOXED.is_dir() else {}
+
+
+def loadable() -> str:
+    """Returns what `load_generator` takes, in words for a command line's help."""
+    return ", ".join(["a run's workdir", "one checkpoint", *boxed()])
 
 
 def find_checkpoint(path: Path) -> Path:

@@ -40,7 +40,7 @@ def load(path: Path) -> settings.Config:
 
 
 def test_the_paper_s_data_sets_all_have_a_config():
-    assert {path.stem for path in CONFIGS} == {*PAPER, "ablation", "quickstart", "folder"}
+    assert {path.stem for path in CONFIGS} == {*PAPER, "ablation", "boxed", "folder", "quickstart"}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.stem for path in CONFIGS])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,12 +114,12 @@ def workdir(tmp_path_factory) -> Path:
 
 
 @contextmanager
-def serving(workdir: Path, folder: Path) -> Iterator[Served]:
-    """Serves the page on a free port, with its temporary files in `folder`."""
+def serving(folder: Path, *checkpoints: Path) -> Iterator[Served]:
+    """Serves the page of `checkpoints` on a free port, with its temporary files in `folder`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "srn_jax.demo", "--checkpoint", str(workdir), "--port", str(port)]
+    command = [sys.executable, "-m", "srn_jax.demo", "--checkpoint", *map(str, checkpoints), "--port", str(port)]
     started = environment(1) | {"TMPDIR": str(folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=started) as process:
         try:
@@ -130,9 +131,14 @@ def serving(workdir: Path, folder: Path) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def served(workdir, tmp_path_factory) -> Iterator[Served]:
+def other(tmp_path_factory) -> Path:
+    return save(tmp_path_factory.mktemp("other"), tiny_generator(SRN((2, 2), width=8), (16, 16), (32, 32)), 1)
+
+
+@pytest.fixture(scope="module")
+def served(workdir, other, tmp_path_factory) -> Iterator[Served]:
     pytest.importorskip("gradio")
-    with serving(workdir, tmp_path_factory.mktemp("tmp")) as one:
+    with serving(tmp_path_factory.mktemp("tmp"), workdir, other) as one:
         yield one
 
 
@@ -197,6 +203,25 @@ def test_a_visitor_gets_a_picture(browser, served, workdir, tmp_path, width):
 
 
 @pytest.mark.slow
+def test_an_example_is_at_hand_and_the_model_that_was_chosen_paints(browser, served, other):
+    visit = Visit(browser, served)
+    assert visit.page.is_disabled("#paint")
+    visit.page.click("#example")
+    visit.page.wait_for_selector("#canvas img")
+    visit.page.uncheck("#soften input")
+    visit.page.click(f"#model label:has-text('{other}')")
+    with resources.as_file(resources.files("skimage") / "data/chelsea.png") as file, Image.open(file) as cat:
+        photo = np.asarray(cat.convert("RGB"))
+    margins = {"top": 150, "bottom": 150, "left": 226, "right": 226}  # half of 300 and, to even, of 451
+    expected = expand(load_generator(other), photo, **margins)
+    with Image.open(visit.paint()) as made:
+        found = np.asarray(made)
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).mean() < 1
+    visit.page.close()
+
+
+@pytest.mark.slow
 def test_what_is_no_photograph_gets_a_message(browser, served, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
     Image.fromarray(noise(8, 8, 1)[..., 0] * np.uint16(257)).save(tmp_path / "deep.png")
@@ -256,7 +281,7 @@ def test_nothing_stays_when_it_ends(browser, workdir, tmp_path):
     folder = tmp_path / "tmp"
     folder.mkdir()
     Image.fromarray(noise(20, 30, 3)).save(tmp_path / "photo.png")
-    with serving(workdir, folder) as page:
+    with serving(folder, workdir) as page:
         visit = Visit(browser, page)
         visit.drop(tmp_path / "photo.png")
         visit.paint()

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from srn_jax import allocator, cache
 from srn_jax.errors import InputError, fail
-from srn_jax.generator import load_generator
+from srn_jax.generator import boxed, load_generator, loadable
 
 _MAX_UPLOAD = "50mb"
 _QUEUE = 20  # users who may wait; the next is told to come back
@@ -24,7 +24,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "painted. Nothing leaves the machine, and nothing that is uploaded stays.",
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, help="a run's workdir, or one checkpoint")
+    add(
+        "--checkpoint",
+        nargs="+",
+        default=list(boxed()),
+        help=f"the models that visitors choose from: {loadable()} (default: {' '.join(boxed())})",
+    )
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
     add("--port", type=int, help="port to listen on (default: the first free one from 7860)")
     add("--open", action="store_true", help="open the page in a browser")
@@ -45,8 +50,8 @@ def main(arguments: list[str] | None = None) -> None:
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
         try:
             page = _page()
-            generator = load_generator(options.checkpoint)
-            served = page.build(generator, Path(options.checkpoint).name, Path(folder)).queue(max_size=_QUEUE)
+            generators = {path: load_generator(path) for path in options.checkpoint}
+            served = page.build(generators, Path(folder)).queue(max_size=_QUEUE)
             served.launch(
                 server_name=options.host,
                 server_port=options.port,

@@ -1,6 +1,7 @@
 """What happens when something on the page is touched."""
 
 import tempfile
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +16,45 @@ from srn_jax.infer import expand, plan_expansion
 from srn_jax.infer.photo import Photo, read_photo, write_photo
 
 START = "twice as large"  # the preset of a new photograph
+_EXAMPLE = "data/chelsea.png"  # in scikit-image
+_USUAL: Size = (3, 4)  # a photograph, for presets that are chosen before there is one
 _MAX_PIXELS = 30_000_000  # of an upload
+_NOTHING = (None, gr.update(visible=False), "")  # result, download, what was told
 _PROGRESS = gr.Progress()  # gradio puts the visitor's own in its place
 
 
 class Actions:
     """The page's actions; each returns what the page shows next, or raises a message for the visitor."""
 
-    def __init__(self, generator: Generator, folder: Path) -> None:
-        """Paints with `generator`; files to download go below `folder`."""
-        self._generator, self._folder = generator, folder
+    def __init__(self, generators: dict[str, Generator], folder: Path) -> None:
+        """Paints with `generators`, which the visitor knows by name; files to download go below `folder`."""
+        self._generators, self._folder = generators, folder
 
     def read(self, path: str | None) -> tuple[Any, ...]:
         """Returns the photograph, its margins, its canvas, and what else changes; the uploaded file is removed."""
-        nothing = (None, gr.update(visible=False), "")  # result, download, what was told
         if path is None:
-            return None, *[gr.skip()] * 4, None, gr.update(interactive=False), *nothing
+            return None, *[gr.skip()] * 4, None, gr.update(interactive=False), *_NOTHING
         try:
             photo = _read_upload(Path(path))
         except InputError as error:
             raise gr.Error(str(error).replace(path, Path(path).name), duration=None) from error
         finally:
             Path(path).unlink(missing_ok=True)
+        return self._put(photo)
+
+    def example(self) -> tuple[Any, ...]:
+        """Returns the same as `read` of a photograph that is at hand."""
+        with resources.as_file(resources.files("skimage") / _EXAMPLE) as path:
+            return self._put(read_photo(path))
+
+    def _put(self, photo: Photo) -> tuple[Any, ...]:
         percent = PRESETS[START](_size(photo))
         canvas = on_canvas(photo.pixels, sides_of(_size(photo), percent))
-        return photo, *percent, canvas, gr.update(interactive=True), *nothing
+        return photo, *percent, canvas, gr.update(interactive=True), *_NOTHING
 
     def preset(self, photo: Photo | None, chosen: str) -> tuple[int, ...]:
         """Returns the margins of a preset, in percent."""
-        return tuple(PRESETS[chosen](_size(photo) if photo else self._generator.known))
+        return tuple(PRESETS[chosen](_size(photo) if photo else _USUAL))
 
     def preview(self, photo: Photo | None, *percent: int) -> Image.Image | None:
         """Returns the photograph on its canvas."""
@@ -55,17 +66,17 @@ class Actions:
             return shown(photo.pixels)
 
     def paint(
-        self, photo: Photo | None, soften: bool, *percent: int, progress: gr.Progress = _PROGRESS
+        self, photo: Photo | None, model: str, soften: bool, *percent: int, progress: gr.Progress = _PROGRESS
     ) -> tuple[Any, ...]:
         """Returns the picture before and after, the file to download, and what was done, in words."""
         if photo is None:
             raise gr.Error("Drop a photograph first.")
-        size = _size(photo)
+        size, generator = _size(photo), self._generators[model]
         try:
             sides = sides_of(size, Percent(*percent))
-            passes = plan_expansion(self._generator, size, sides).passes
+            passes = plan_expansion(generator, size, sides).passes
             canvas = expand(
-                self._generator,
+                generator,
                 photo.pixels,
                 **sides._asdict(),
                 feather=max(size) // 20 if soften else 0,

@@ -27,9 +27,9 @@ def theme() -> gr.themes.Base:
     return gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 
-def build(generator: Generator, name: str, folder: Path) -> gr.Blocks:
-    """Returns the page of a generator that is called `name`; files to download go below `folder`."""
-    act = Actions(generator, folder)
+def build(generators: dict[str, Generator], folder: Path) -> gr.Blocks:
+    """Returns the page of `generators`, by name, the first one chosen; files to download go below `folder`."""
+    act, names = Actions(generators, folder), list(generators)
     with gr.Blocks(
         title="Beyond the borders", analytics_enabled=False, delete_cache=(_CLEAN_EVERY_SECONDS, _KEEP_SECONDS)
     ) as page:
@@ -40,8 +40,10 @@ def build(generator: Generator, name: str, folder: Path) -> gr.Blocks:
                 upload = gr.File(
                     label="Photograph (JPEG, PNG, WebP)", file_types=["image"], elem_id="upload", height=170
                 )
+                example = gr.Button("or take an example", size="sm", elem_id="example")
                 canvas = gr.Image(label="On its canvas", interactive=False, elem_id="canvas", buttons=[], height=300)
             with gr.Column(min_width=300):
+                model = gr.Radio(names, value=names[0], label="Model", visible=len(names) > 1, elem_id="model")
                 preset = gr.Radio(
                     list(PRESETS), value=START, label="Canvas: margins in % of the photograph", elem_id="preset"
                 )
@@ -56,11 +58,13 @@ def build(generator: Generator, name: str, folder: Path) -> gr.Blocks:
         )
         told = gr.Markdown(elem_id="told")
         download = gr.DownloadButton("Download PNG", visible=False, elem_id="download")
-        gr.Markdown(_about(generator, name))
+        gr.Markdown("\n".join(_about(*item) for item in generators.items()))
 
         margins = [*rows, *columns]
         made = [result, download, told]
-        upload.change(act.read, upload, [photo, *margins, canvas, button, *made], show_progress="hidden")
+        taken = [photo, *margins, canvas, button, *made]
+        upload.change(act.read, upload, taken, show_progress="hidden")
+        example.click(act.example, None, taken, show_progress="hidden")
         preset.input(act.preset, [photo, preset], margins, show_progress="hidden")
         gr.on(
             [slider.change for slider in margins],
@@ -70,7 +74,7 @@ def build(generator: Generator, name: str, folder: Path) -> gr.Blocks:
             show_progress="hidden",
             trigger_mode="always_last",
         )
-        button.click(act.paint, [photo, soften, *margins], made, concurrency_limit=1)
+        button.click(act.paint, [photo, model, soften, *margins], made, concurrency_limit=1)
     return page
 
 
@@ -78,9 +82,9 @@ def _slider(side: str) -> gr.Slider:
     return gr.Slider(0, MAX_PERCENT, 50, step=1, label=side, elem_id=side.lower(), min_width=140, buttons=[])
 
 
-def _about(generator: Generator, name: str) -> str:
+def _about(name: str, generator: Generator) -> str:
     known, canvas = (f"{width}x{height}" for height, width in (generator.known, generator.canvas))
     return (
-        f"Model: {name}, trained to go from {known} to {canvas} pixels. "
-        "Around large photographs it paints small, and what it paints is enlarged."
+        f"- Model {name}: trained to go from {known} to {canvas} pixels. "
+        "Around larger photographs it paints at that scale, and what it paints is enlarged."
     )

@@ -16,7 +16,7 @@ from srn_jax.evaluate import page, perceptual, sheets, summary
 from srn_jax.evaluate.crops import Crops, open_pictures, spread
 from srn_jax.evaluate.judge import Judge, Judged, Scores
 from srn_jax.evaluate.perceptual import Networks
-from srn_jax.generator import Generator, load_generator
+from srn_jax.generator import Generator, load_generator, loadable
 from srn_jax.pictures import write_png
 
 _SHOWN = 6  # pictures on each contact sheet
@@ -37,7 +37,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, help="a run's workdir, or one checkpoint")
+    add("--checkpoint", required=True, help=f"the model: {loadable()}")
     add("--data", required=True, help="a folder, a text file with a path a line, embedded, tfds:NAME, or SOURCE:FOLDER")
     add("--split", default="test", help="of a TFDS data set (default test)")
     add("--limit", type=int, metavar="N", help="judge N pictures, spread over all of them")
