@@ -1,4 +1,4 @@
-"""The models that come with the package, `birds` and `garments`: 64x64 -> 128x128, the known picture anywhere on it.
+"""The models that come with the package: 64x64 -> 128x128, the known picture anywhere on it.
 
     python -m srn_jax.main --config=configs/boxed.py --config.data.path=FOLDER --config.run.start_from=CHECKPOINT
 
@@ -24,7 +24,7 @@ def get_config() -> Config:
     config.reconstruction.learning_rate = 4e-4
     config.reconstruction.schedule = "cosine"
     config.reconstruction.warmup_steps = 100
-    config.adversarial.steps = 2_000
+    config.adversarial.steps = 1_200
     config.adversarial.learning_rate = 2e-4
     config.adversarial.schedule = "linear"
     config.data.path = "data/photographs"

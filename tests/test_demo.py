@@ -212,8 +212,7 @@ def test_an_example_is_at_hand_and_the_model_that_was_chosen_paints(browser, ser
     visit.page.click(f"#model label:has-text('{other}')")
     with resources.as_file(resources.files("skimage") / "data/chelsea.png") as file, Image.open(file) as cat:
         photo = np.asarray(cat.convert("RGB"))
-    margins = {"top": 150, "bottom": 150, "left": 226, "right": 226}  # half of 300 and, to even, of 451
-    expected = expand(load_generator(other), photo, **margins)
+    expected = expand(load_generator(other), photo, top=150, bottom=150, left=226, right=226)  # of 300 and 451
     with Image.open(visit.paint()) as made:
         found = np.asarray(made)
     assert found.shape == expected.shape

@@ -47,6 +47,7 @@ def test_an_export_is_the_generator_alone(capsys, workdir, tmp_path):
     )
     jax.tree.map(np.testing.assert_array_equal, before.params, after.params)
     assert {path.name for path in output.iterdir() if path.is_dir()} == {"generator", "architecture"}
+    assert not any(str(tmp_path).encode() in file.read_bytes() for file in output.rglob("*") if file.is_file())
 
 
 @pytest.mark.parametrize(

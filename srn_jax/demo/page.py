@@ -19,6 +19,8 @@ _INTRODUCTION = (
 CSS = """
 .gradio-container { max-width: 1100px !important; margin: 0 auto !important }
 footer { display: none !important }
+.margin .head { flex-wrap: nowrap; gap: 0.25rem }
+.margin input[type=number] { min-width: 3rem; padding-inline: 0.25rem }
 """
 
 
@@ -79,7 +81,9 @@ def build(generators: dict[str, Generator], folder: Path) -> gr.Blocks:
 
 
 def _slider(side: str) -> gr.Slider:
-    return gr.Slider(0, MAX_PERCENT, 50, step=1, label=side, elem_id=side.lower(), min_width=140, buttons=[])
+    return gr.Slider(
+        0, MAX_PERCENT, 50, step=1, label=side, elem_id=side.lower(), elem_classes="margin", min_width=140, buttons=[]
+    )
 
 
 def _about(name: str, generator: Generator) -> str:

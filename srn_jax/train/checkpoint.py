@@ -228,6 +228,8 @@ def write_checkpoint(folder: Path, generator: Generator, rest: dict[str, Any] | 
         checkpointer.save(folder.absolute(), args=_items(rest, generator, None))
     finally:
         checkpointer.close()
+    for note in folder.rglob("commit_success.txt"):  # orbax's, for storage that cannot rename: a path of this machine
+        note.unlink()
     seal(folder)
 
 

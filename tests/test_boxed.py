@@ -1,0 +1,62 @@
+"""The models in the box: they are as small as their cards say, and ahead of every fill on pictures they never saw."""
+
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from srn_jax import extrapolate, load_generator, metrics
+from srn_jax.demo import __main__ as demo
+from srn_jax.fills import FILLS, SLOW_FILLS
+from srn_jax.generator import boxed, loadable
+
+CARDS = Path(__file__).parent.parent / "docs" / "models"
+NAMES = sorted(boxed())
+
+
+def held_out(name: str) -> np.ndarray:
+    """Returns what the sheets of a card have in their last column, [n, 128, 128, 3]: held-out pictures."""
+    sheets = [Image.open(file) for file in sorted(CARDS.glob(f"{name}_*.jpg"))]
+    assert len(sheets) == 3
+    rows = [np.asarray(sheet)[24:].reshape(-1, 134, sheet.width, 3)[:, :128, -134:-6] for sheet in sheets]
+    return np.concatenate(rows)
+
+
+def test_each_has_a_card_and_each_card_a_model():
+    assert sorted(card.stem for card in CARDS.glob("*.md")) == NAMES
+    assert "birds" in NAMES
+    assert all(name in loadable() for name in NAMES)
+    assert demo.parse([]).checkpoint == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_as_its_card_says(name):
+    card = (CARDS / f"{name}.md").read_text()
+    generator = load_generator(name)
+    count = sum(leaf.size for leaf in jax.tree.leaves(generator.params))
+    megabytes = sum(file.stat().st_size for file in boxed()[name].rglob("*") if file.is_file()) / 1e6
+    assert megabytes < 8
+    assert f"{count:,} parameters, {megabytes:.1f} MB" in card
+    assert (generator.known, generator.canvas, generator.margins) == ((64, 64), (128, 128), "random")
+    assert len(re.findall(r"^\| (SRN|mean fill|edge replication|mirror fill|Telea) \|.* ± ", card, re.MULTILINE)) == 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_ahead_of_every_fill(name):
+    truth = held_out(name)
+    mask = np.ones((128, 128, 1), np.float32)
+    mask[32:96, 32:96] = 0
+
+    def psnr(pictures) -> float:
+        scores = [
+            metrics.scores(np.float32(one) / 255, np.float32(two) / 255, mask)
+            for one, two in zip(pictures, truth, strict=True)
+        ]
+        return float(np.mean([score["psnr_unknown"] for score in scores]))
+
+    painted = psnr(extrapolate(load_generator(name), truth, np.broadcast_to(mask, (len(truth), *mask.shape))))
+    fills = {name: psnr([fill(one, mask) for one in truth]) for name, fill in (FILLS | SLOW_FILLS).items()}
+    assert painted > max(fills.values()) + 1
