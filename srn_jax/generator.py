@@ -75,7 +75,7 @@ def load_generator(path: str | Path) -> Generator:
     """
     import orbax.checkpoint as ocp  # here, since a second of import is spent only where a checkpoint is read
 
-    folder = boxed().get(str(path)) or find_checkpoint(files.expand(path, "the checkpoint").absolute())
+    folder = find_checkpoint(path, "the checkpoint")
     missing = [item for item in (PARAMETERS, ARCHITECTURE) if not (folder / item).is_dir()]
     if missing:
         raise InputError(f"checkpoint {folder} is incomplete: it lacks {' and '.join(missing)}")
@@ -109,11 +109,20 @@ def loadable() -> str:
     return ", ".join(["a run's workdir", "one checkpoint", *boxed()])
 
 
-def find_checkpoint(path: Path) -> Path:
-    """Returns the checkpoint that `path` is, or the newest whole one in it; raises InputError where there is none.
+def find_checkpoint(path: str | Path, setting: str) -> Path:
+    """Returns the checkpoint that `path`, the value of `setting`, names, or the newest whole one in it.
 
     A damaged one is named in a warning, and the one before is taken; if all are, it is the newest.
+
+    Args:
+      path: as `load_generator` takes it.
+
+    Raises:
+      InputError: there is none.
     """
+    if str(path) in boxed():
+        return boxed()[str(path)]
+    path = files.expand(path, setting).absolute()
     if not path.is_dir():
         names = f", and it is none of {', '.join(boxed())}" if boxed() else ""
         raise InputError(f"no checkpoint at {path}: there is no such folder{names}")

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from configs.boxed import get_config
 from srn_jax import extrapolate, load_generator, metrics
+from srn_jax.config import resolve
 from srn_jax.demo import __main__ as demo
 from srn_jax.fills import FILLS, SLOW_FILLS
 from srn_jax.generator import boxed, loadable
+from srn_jax.train.start import start_from
+from srn_jax.train.state import build_networks
+from tests import tiny
 
 CARDS = Path(__file__).parent.parent / "docs" / "models"
 NAMES = sorted(boxed())
@@ -42,6 +47,14 @@ def test_it_is_as_its_card_says(name):
     assert f"{count:,} parameters, {megabytes:.1f} MB" in card
     assert (generator.known, generator.canvas, generator.margins) == ((64, 64), (128, 128), "random")
     assert len(re.findall(r"^\| (SRN|mean fill|edge replication|mirror fill|Telea) \|.* ± ", card, re.MULTILINE)) == 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_of_its_config_starts_from_its_name(name):
+    config = resolve(get_config())
+    networks = build_networks(config)
+    state, _ = start_from(name, tiny.state(config, networks), networks.generator)
+    jax.tree.map(np.testing.assert_array_equal, state.average, load_generator(name).params)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,11 +1,13 @@
 """A run as a whole: it resumes bit for bit, refuses what would not continue it, and never saves what is broken."""
 
 import json
+import re
 import shutil
 import signal
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -156,8 +158,8 @@ def test_parameters_beyond_all_bounds_stop_the_run_before_they_are_saved(tmp_pat
     assert not list((tmp_path / "checkpoints").glob("[0-9]*"))
 
 
-@pytest.mark.slow
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
+def poison(monkeypatch, **bad: float) -> None:
+    """Puts the metrics `bad` into the second step of the runs to come."""
     compile_step = sharding.compile_step
 
     def compile_and_poison(step, mesh):
@@ -165,16 +167,27 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
 
         def poisoned(*arguments):
             state, metrics = program(*arguments)
-            bad = np.float32("nan") if int(state.step) == 2 else 0
-            return state, metrics | {"reconstruction": metrics["reconstruction"] + bad}
+            return state, metrics | (jax.tree.map(jnp.float32, bad) if int(state.step) == 2 else {})
 
         return poisoned
 
     monkeypatch.setattr(sharding, "compile_step", compile_and_poison)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
+    poison(monkeypatch, reconstruction=np.nan)
     message = r"step 2: reconstruction is nan; the last good checkpoint is .*checkpoints/1$"
     with pytest.raises(loop.DivergedError, match=message):
         run(tmp_path, run__save_every_steps=1)
     assert load_generator(tmp_path).known == (8, 12)
+
+
+@pytest.mark.slow
+def test_a_gradient_of_zero_is_told(tmp_path, monkeypatch, capsys):
+    poison(monkeypatch, gradient_norm=0.0)
+    run(tmp_path, run__log_every_steps=1, adversarial__steps=0)
+    assert re.findall(r"step (\d+): the gradient is 0", capsys.readouterr().out) == ["2"]
 
 
 def test_lines_after_the_checkpoint_are_taken_out_again(tmp_path):

@@ -184,6 +184,12 @@ def _report_step(
             raise _diverged(run, number, str(error)) from error
         scores = _first_host_s(judging.mean_scores(completed, held_out))
         _say(f"step {number}: held-out PSNR of the unknown region {scores[METRIC]:.2f} dB")
+    if logged and values["gradient_norm"] == 0.0:
+        _say(
+            f"step {number}: the gradient is 0, since every painted pixel is clipped to black or white. A run hardly "
+            f"ever recovers from that: begin again with a smaller learning rate, or with adam.clip_norm; "
+            f"{_last(run.checkpoints)}"
+        )
     if logged or evaluated or pictured:
         with hosts.agreeing():
             if run.log and logged:

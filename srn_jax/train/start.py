@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.generator import find_checkpoint, load_generator
 from srn_jax.models.layers import attributes
@@ -26,12 +25,13 @@ def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainSta
     networks fit, since their updates are counted together; what does not fit starts afresh.
 
     Args:
-      path: a run's workdir, one of its checkpoints, or what `python -m srn_jax.convert` wrote.
+      path: a run's workdir, one of its checkpoints, what `python -m srn_jax.convert` wrote, or a name in
+        `generator.boxed()`.
 
     Raises:
       InputError: the checkpoint cannot be read, or its generator is another one; names the settings that differ.
     """
-    folder = find_checkpoint(files.expand(path, _SETTING).absolute())
+    folder = find_checkpoint(path, _SETTING)
     generator = load_generator(folder)
     _check_same(generator.model, model, path)
     average = _like(state.average, generator.params)
