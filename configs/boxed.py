@@ -1,6 +1,6 @@
 """The models that come with the package: 64x64 -> 128x128, the known picture anywhere on it.
 
-    python -m srn_jax.main --config=configs/boxed.py --config.data.path=FOLDER --config.run.start_from=CHECKPOINT
+    python -m srn_jax.main --config=configs/boxed.py --config.data.path=FOLDER [--config.run.start_from=birds]
 
 docs/models/ tells which photographs each learned from and which were held out, what it started from, hardware, hours
 and scores. Then `python -m srn_jax.export --checkpoint runs/boxed --output srn_jax/weights/NAME`.

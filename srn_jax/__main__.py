@@ -3,6 +3,8 @@
 import argparse
 from importlib import metadata
 
+from srn_jax.commandline import Parser
+
 PROGRAMS = {
     "infer": "paint beyond the borders of a picture, or of each picture of a folder",
     "demo": "a page on this machine: drop a photograph, paint, compare, download",
@@ -18,7 +20,7 @@ PROGRAMS = {
 def main(arguments: list[str] | None = None) -> None:
     """Prints the list."""
     lines = "\n".join(f"  python -m srn_jax.{name:<9} {job}" for name, job in PROGRAMS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m srn_jax",
         description="Image extrapolation in JAX: the Semantic Regeneration Network.",
         epilog=f"programs, each with --help:\n{lines}\n\nin Python: srn_jax.load_generator, srn_jax.expand, "

@@ -1,24 +1,24 @@
 """`python -m srn_jax.export`: a trained generator alone, without what only training needs."""
 
-import argparse
 import sys
 from pathlib import Path
 
 import jax
 
 from srn_jax import files
+from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail
-from srn_jax.generator import load_generator
+from srn_jax.generator import load_generator, loadable
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the program."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m srn_jax.export",
         description="Writes the averaged generator of a checkpoint to a folder of its own, without critics and Adam's "
         "moments: a fraction of the size, for inference alone.",
     )
-    parser.add_argument("--checkpoint", required=True, help="a run's workdir, or one checkpoint")
+    parser.add_argument("--checkpoint", required=True, help=f"the model: {loadable()}")
     parser.add_argument("--output", required=True, help="a new folder")
     options = parser.parse_args(arguments)
     try:

@@ -1,7 +1,8 @@
-"""Parsing the command line of the main program: every mistake in it gets one line."""
+"""Parsing the command line of training: every mistake in it gets one line."""
 
 import dataclasses
 import difflib
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ def parse_or_fail(argv: list[str]) -> list[str]:
     try:
         _check_names(argv)
         return flags.FLAGS(argv)
+    except SystemExit:  # --help, which absl ends with status 1
+        sys.exit(0)
     except InputError as error:
         fail(error)
     except flags.Error as error:

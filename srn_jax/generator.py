@@ -106,7 +106,7 @@ def boxed() -> dict[str, Path]:
 
 def loadable() -> str:
     """Returns what `load_generator` takes, in words for a command line's help."""
-    return ", ".join(["a run's workdir", "one checkpoint", *boxed()])
+    return f"a run's workdir, one checkpoint, or a model in the box ({', '.join(boxed())})"
 
 
 def find_checkpoint(path: str | Path, setting: str) -> Path:
@@ -124,8 +124,8 @@ def find_checkpoint(path: str | Path, setting: str) -> Path:
         return boxed()[str(path)]
     path = files.expand(path, setting).absolute()
     if not path.is_dir():
-        names = f", and it is none of {', '.join(boxed())}" if boxed() else ""
-        raise InputError(f"no checkpoint at {path}: there is no such folder{names}")
+        names = ", ".join(boxed())
+        raise InputError(f"no checkpoint at {path}: there is no such folder, nor a model in the box ({names})")
     if (path / PARAMETERS).exists() or (path / ARCHITECTURE).exists():
         return path
     for folder in (path / "checkpoints", path):

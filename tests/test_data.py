@@ -127,7 +127,7 @@ def test_lists_that_do_not_do_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"none of whose pictures is there; the first would be .*a.png"):
         read(file)
     file.write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(InputError, match="which is no text file of UTF-8"):
+    with pytest.raises(InputError, match="which is no text file with a picture's path a line"):
         read(file)
 
 

@@ -266,13 +266,30 @@ def test_it_listens_on_this_machine_alone(served):
             assert (other.connect_ex((address, served.port)) == 0) == answers
 
 
-@pytest.mark.slow
-def test_a_port_in_use_gets_one_line(served, workdir):
-    command = [sys.executable, "-m", "srn_jax.demo", "--checkpoint", str(workdir), "--port", str(served.port)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(1), check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: cannot listen on 127.0.0.1: ")
-    assert done.stderr.count("\n") == 1
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("nowhere.invalid", "--host is 'nowhere.invalid', which is no address of this machine"),
+        ("192.0.2.1", "cannot listen on 192.0.2.1 (Cannot assign requested address)"),  # of no machine: RFC 5737
+        ("127.0.0.1", "cannot listen on 127.0.0.1, port {port}: without --port it takes the first that is free"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_gets_one_line(workdir, capsys, host, message):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        options = [
+            "--checkpoint",
+            str(workdir),
+            "--host",
+            host,
+            *(["--port", str(port)] if "{port}" in message else []),
+        ]
+        with pytest.raises(SystemExit) as ended:
+            program.main(options)
+    line = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert line.startswith(f"error: {message.format(port=port)}")
+    assert line.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -66,6 +66,13 @@ def test_mistakes_get_one_line_and_leave_nothing(tmp_path, arguments, message):
 
 
 @pytest.mark.slow
+def test_help_is_no_failure(tmp_path):
+    code, out, err = finish(start("--help", folder=tmp_path / "run"))
+    assert (code, err) == (0, "")
+    assert "--workdir" in out
+
+
+@pytest.mark.slow
 def test_a_mistake_in_a_config_file_is_named(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(

@@ -73,5 +73,5 @@ def test_generators_in_the_box_are_loaded_by_name(capsys, workdir, tmp_path, mon
         export.main(["--checkpoint", str(workdir), "--output", str(tmp_path / name)])
     capsys.readouterr()
     jax.tree.map(np.testing.assert_array_equal, load_generator("birds").params, load_generator(workdir).params)
-    with pytest.raises(InputError, match="there is no such folder, and it is none of birds, garments"):
+    with pytest.raises(InputError, match=r"there is no such folder, nor a model in the box \(birds, garments\)"):
         load_generator("fish")

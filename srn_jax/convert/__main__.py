@@ -13,6 +13,7 @@ import numpy as np
 
 from srn_jax import config as settings
 from srn_jax import files
+from srn_jax.commandline import Parser
 from srn_jax.convert import release
 from srn_jax.convert.bundle import Bundle, find_prefix
 from srn_jax.errors import InputError, fail
@@ -35,7 +36,7 @@ def _size(text: str) -> Size:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Returns the command line's options; ends the program where they are wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m srn_jax.convert",
         description="Converts a checkpoint of the authors' TensorFlow-1 release, without TensorFlow. Network, width, "
         "feature expansion and ratio are read off the variables; what these leave open has the paper's value, is "

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from srn_jax.commandline import Parser
 from srn_jax.data import layouts, records
 from srn_jax.data.datasets import DATASETS, MANUAL, ByHand, Dataset
 from srn_jax.data.photographs import Files, Pictures
@@ -27,7 +28,7 @@ _INSTALL = "pip install 'srn-jax[prepare]', in a clone of the repository pip ins
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Returns the command line's options; ends the program where they are wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m srn_jax.data",
         description="Lists the paper's data sets, prepares them, and tells what there is of one.",
     )

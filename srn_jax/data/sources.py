@@ -73,7 +73,7 @@ def read_list(path: str, setting: str) -> list[Path]:
     try:
         lines = [line for line in file.read_text().splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise InputError(f"{setting} is {path!r}, which is no text file of UTF-8") from error
+        raise InputError(f"{setting} is {path!r}, which is no text file with a picture's path a line") from error
     if not lines:
         raise InputError(f"{setting} is {path!r}, which lists no picture")
     here = file.parent if (file.parent / lines[0]).exists() else Path()

@@ -3,12 +3,14 @@
 import argparse
 import os
 import signal
+import socket
 import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
 
 from srn_jax import allocator, cache
+from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail
 from srn_jax.generator import boxed, load_generator, loadable
 
@@ -18,7 +20,7 @@ _QUEUE = 20  # users who may wait; the next is told to come back
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Returns the command line's options; ends the program where they are wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m srn_jax.demo",
         description="Serves a page on this machine: drop a photograph, set its canvas, and its surroundings are "
         "painted. Nothing leaves the machine, and nothing that is uploaded stays.",
@@ -49,6 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="srn_jax_demo_") as folder:
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
         try:
+            _check_address(options.host, options.port)
             page = _page()
             generators = {path: load_generator(path) for path in options.checkpoint}
             served = page.build(generators, Path(folder)).queue(max_size=_QUEUE)
@@ -68,12 +71,24 @@ def main(arguments: list[str] | None = None) -> None:
         except InputError as error:
             fail(error)
         except OSError as error:
-            fail(InputError(f"cannot listen on {options.host}: {error}"))
+            fail(InputError(f"no port from 7860 on is free on {options.host}: {error}"))
         print(f"the page is at {served.local_url}  (Ctrl-C ends it)", flush=True)
         try:
             served.block_thread()
         finally:
             served.close(verbose=False)
+
+
+def _check_address(host: str, port: int | None) -> None:
+    """Raises InputError where the page cannot listen: its server would try without end, or name its own options."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except socket.gaierror as error:
+        raise InputError(f"--host is {host!r}, which is no address of this machine: {error.strerror}") from error
+    except OSError as error:
+        free = "" if port is None else f", port {port}: without --port it takes the first that is free"
+        raise InputError(f"cannot listen on {host}{free} ({os.strerror(error.errno or 0)})") from error
 
 
 def _page() -> ModuleType:

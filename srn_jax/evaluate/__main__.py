@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from srn_jax import allocator, cache, files
+from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail
 from srn_jax.evaluate import page, perceptual, sheets, summary
 from srn_jax.evaluate.crops import Crops, open_pictures, spread
@@ -29,7 +30,7 @@ _EXAMPLES = """examples:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Returns the command line's options; ends the program where they are wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m srn_jax.evaluate",
         description="Scores a generator on pictures that it never saw, beside simple fills: PSNR, SSIM, L1 and the "
         "seam, of each picture and their means, with contact sheets, and a report in one HTML file.",

@@ -47,6 +47,8 @@ def check_free(jobs: list[Job]) -> None:
         there = [job.target for job in jobs if job.target.exists()]
     except OSError as error:
         raise InputError(f"--output cannot be {error.filename}: {error.strerror}") from error
+    if there and len(jobs) == 1:
+        raise InputError(f"{there[0]} exists; --force replaces it")
     if there:
         raise InputError(f"{len(there)} of {len(jobs)} outputs exist, such as {there[0]}; --force replaces them")
 

@@ -4,6 +4,7 @@ import argparse
 from fractions import Fraction
 
 from srn_jax import cache
+from srn_jax.commandline import Parser
 from srn_jax.generator import loadable
 from srn_jax.geometry import MARGINS
 from srn_jax.infer.extrapolate import ROUNDINGS
@@ -19,7 +20,7 @@ _EXAMPLES = """examples:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Returns the command line's options, `wanted` among them; ends the program where they are wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m srn_jax.infer",
         description="Paints beyond the borders of a picture, or of each picture of a folder; its pixels stay.",
         epilog=_EXAMPLES,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from srn_jax import files
+from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail
 from srn_jax.models.vgg19 import LAYERS
 from srn_jax.vgg import download
@@ -18,7 +19,7 @@ OUTPUT = "weights/vgg19.h5"  # where the setting loss.vgg looks by default
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Returns the command line's options; ends the program where they are wrong."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m srn_jax.vgg",
         description="Fetches the filters of VGG-19, whose features ID-MRF compares, or tells what a file holds.",
         epilog=f"Files that loss.vgg takes, told by their content: {', '.join(FORMS)}.",
