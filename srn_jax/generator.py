@@ -22,6 +22,11 @@ from srn_jax.tables import pick
 PARAMETERS = "generator"
 ARCHITECTURE = "architecture"
 _BOXED = Path(__file__).parent / "weights"
+# What each model in the box learned from.
+KINDS = {
+    "birds": "heads of Canada geese",
+    "garments": "single garments, laid out, hung or worn",
+}
 
 
 class Generator(struct.PyTreeNode):

@@ -13,7 +13,7 @@ from srn_jax import extrapolate, load_generator, metrics
 from srn_jax.config import resolve
 from srn_jax.demo import __main__ as demo
 from srn_jax.fills import FILLS, SLOW_FILLS
-from srn_jax.generator import boxed, loadable
+from srn_jax.generator import KINDS, boxed, loadable
 from srn_jax.train.start import start_from
 from srn_jax.train.state import build_networks
 from tests import tiny
@@ -35,6 +35,7 @@ def test_each_has_a_card_and_each_card_a_model():
     assert "birds" in NAMES
     assert all(name in loadable() for name in NAMES)
     assert demo.parse([]).checkpoint == NAMES
+    assert set(KINDS) >= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,7 +6,7 @@ import gradio as gr
 
 from srn_jax.demo.actions import START, Actions
 from srn_jax.demo.canvas import MAX_PERCENT, PRESETS
-from srn_jax.generator import Generator
+from srn_jax.generator import KINDS, Generator
 
 # What the page shows lies in files, for so long at most; all of them go when the program ends.
 _KEEP_SECONDS = 900
@@ -88,7 +88,8 @@ def _slider(side: str) -> gr.Slider:
 
 def _about(name: str, generator: Generator) -> str:
     known, canvas = (f"{width}x{height}" for height, width in (generator.known, generator.canvas))
+    learned = f"learned from photographs of {KINDS[name]}, and " if name in KINDS else ""
     return (
-        f"- Model {name}: trained to go from {known} to {canvas} pixels. "
+        f"- Model {name}: {learned}trained to go from {known} to {canvas} pixels. "
         "Around larger photographs it paints at that scale, and what it paints is enlarged."
     )
