@@ -42,7 +42,7 @@ def build(generators: dict[str, Generator], folder: Path) -> gr.Blocks:
                 upload = gr.File(
                     label="Photograph (JPEG, PNG, WebP)", file_types=["image"], elem_id="upload", height=170
                 )
-                example = gr.Button("or take an example", size="sm", elem_id="example")
+                example = gr.Button("or take an example, a cat", size="sm", elem_id="example")
                 canvas = gr.Image(label="On its canvas", interactive=False, elem_id="canvas", buttons=[], height=300)
             with gr.Column(min_width=300):
                 model = gr.Radio(names, value=names[0], label="Model", visible=len(names) > 1, elem_id="model")
@@ -88,7 +88,9 @@ def _slider(side: str) -> gr.Slider:
 
 def _about(name: str, generator: Generator) -> str:
     known, canvas = (f"{width}x{height}" for height, width in (generator.known, generator.canvas))
-    learned = f"learned from photographs of {KINDS[name]}, and " if name in KINDS else ""
+    learned = (
+        f"learned from {KINDS[name]}; around anything else it paints blurred tones. It was " if name in KINDS else ""
+    )
     return (
         f"- Model {name}: {learned}trained to go from {known} to {canvas} pixels. "
         "Around larger photographs it paints at that scale, and what it paints is enlarged."
