@@ -24,7 +24,7 @@ LAYERS = (
     ("train",),
     ("convert", "export"),
     ("flags", "report", "demo"),
-    ("main",),
+    ("main", "__main__"),
 )
 FORBIDDEN = {  # beyond the layers: rooms that must not know each other
     "losses": ("models", "config"),
