@@ -1,19 +1,38 @@
 """Picture files and arrays: finding, decoding, cropping and writing them."""
 
+import contextlib
 import io
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
 
+with contextlib.suppress(ImportError):  # the extra `heic`
+    from pi_heif import register_heif_opener
+
+    register_heif_opener()
+
 # Of what Pillow registers, the endings that name photographs: .h5 and .pdf are no pictures to a user.
-_ENDINGS = (".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif")
-_ENDINGS += (".tiff", ".webp")
+_ENDINGS = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm")
+_ENDINGS += (".ppm", ".tif", ".tiff", ".webp")
+_HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1")  # bytes 4 to 12 of such files
+
+
+def open_picture(encoded: Path | io.BytesIO) -> Image.Image:
+    """Returns Pillow's picture of a file, not decoded yet; raises what Pillow raises, and says what would read HEIC."""
+    try:
+        return Image.open(encoded)
+    except UnidentifiedImageError as error:
+        with encoded.open("rb") if isinstance(encoded, Path) else io.BytesIO(encoded.getvalue()) as file:
+            start = file.read(12)
+        if start[4:] in _HEIC and "HEIF" not in Image.OPEN:
+            raise UnidentifiedImageError("it is HEIC, which `pip install pi-heif` lets be read") from error
+        raise
 
 
 def decode(encoded: Path | io.BytesIO, at_least: Size | None = None) -> Image.Image:
@@ -26,7 +45,7 @@ def decode(encoded: Path | io.BytesIO, at_least: Size | None = None) -> Image.Im
       at_least: (height, width) that will be cut from it; a JPEG more than twice as large, on both sides, is decoded at
         1/2, 1/4 or 1/8 of its size, which takes a fraction of the time.
     """
-    with Image.open(encoded) as picture:
+    with open_picture(encoded) as picture:
         if at_least is not None:
             side = max(at_least)  # whichever way it has to be turned
             picture.draft("RGB", (side, side))

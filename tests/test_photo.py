@@ -9,7 +9,9 @@ from PIL import Image, ImageCms
 
 from srn_jax.errors import InputError
 from srn_jax.infer.photo import Photo, check_output, read_photo, write_photo
+from srn_jax.pictures import list_pictures
 
+TURNED = Path(__file__).parent / "golden" / "turned.heic"
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -53,6 +55,25 @@ def test_an_alpha_channel_that_hides_nothing_is_dropped(tmp_path):
     photo = read_photo(tmp_path / "in.png")
     assert photo.transparent is None
     np.testing.assert_array_equal(photo.pixels, noise(6, 8, 3))
+
+
+def test_a_telephones_photograph_is_read_upright(tmp_path):
+    photo = read_photo(TURNED)
+    assert photo.pixels.shape == (48, 32, 3)
+    np.testing.assert_allclose(photo.pixels[4:20, 4:28].mean((0, 1)), (200, 40, 40), atol=4)  # red came to the top
+    np.testing.assert_allclose(photo.pixels[28:44, 4:28].mean((0, 1)), (40, 40, 200), atol=4)
+    write_photo(tmp_path / "out.jpg", noise(60, 40, 3), photo, (1, 2))
+    with Image.open(tmp_path / "out.jpg") as made:
+        assert made.info["icc_profile"] == photo.profile is not None
+        assert 0x0112 not in made.getexif() or made.getexif()[0x0112] == 1
+    assert TURNED in list_pictures(str(TURNED.parent), "--input")
+
+
+def test_what_reads_heic_is_named_where_it_lacks(monkeypatch):
+    monkeypatch.delitem(Image.OPEN, "HEIF")
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "HEIF"])
+    with pytest.raises(InputError, match=r"turned.heic is no picture.*it is HEIC, which `pip install pi-heif` lets be"):
+        read_photo(TURNED)
 
 
 def deep(path: Path) -> None:

@@ -14,6 +14,7 @@ from srn_jax.generator import Generator
 from srn_jax.geometry import Size
 from srn_jax.infer import expand, plan_expansion
 from srn_jax.infer.photo import Photo, read_photo, write_photo
+from srn_jax.pictures import open_picture
 
 START = "twice as large"  # the preset of a new photograph
 _EXAMPLE = "data/chelsea.png"  # in scikit-image
@@ -93,7 +94,7 @@ class Actions:
 
 def _read_upload(path: Path) -> Photo:
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             width, height = picture.size
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
         raise InputError("That file is no picture that can be read.") from error

@@ -40,7 +40,7 @@ def build(generators: dict[str, Generator], folder: Path) -> gr.Blocks:
         with gr.Row():
             with gr.Column(min_width=300):
                 upload = gr.File(
-                    label="Photograph (JPEG, PNG, WebP)", file_types=["image"], elem_id="upload", height=170
+                    label="Photograph (JPEG, PNG, WebP, HEIC)", file_types=["image"], elem_id="upload", height=170
                 )
                 example = gr.Button("or take an example, a cat", size="sm", elem_id="example")
                 canvas = gr.Image(label="On its canvas", interactive=False, elem_id="canvas", buttons=[], height=300)

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageOps
 from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
-from srn_jax.pictures import to_rgb
+from srn_jax.pictures import open_picture, to_rgb
 
 
 class Photo(NamedTuple):
@@ -59,7 +59,7 @@ def read_photo(path: Path) -> Photo:
       InputError: the file is no whole picture, or has 16 bits a channel, which would be lost.
     """
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             if picture.mode.startswith(("I", "F")) or any(_DEEP.search(str(tile.args)) for tile in picture.tile):
                 raise InputError(f"{path} has more than 8 bits a channel, which would be lost; save it with 8 bits")
             picture.load()
