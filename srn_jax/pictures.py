@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from srn_jax import files
 from srn_jax.errors import InputError
@@ -23,7 +23,7 @@ _ENDINGS += (".ppm", ".tif", ".tiff", ".webp")
 _HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1")  # bytes 4 to 12 of such files
 
 
-def open_picture(encoded: Path | io.BytesIO) -> Image.Image:
+def open_picture(encoded: Path | io.BytesIO) -> ImageFile.ImageFile:
     """Returns Pillow's picture of a file, not decoded yet; raises what Pillow raises, and says what would read HEIC."""
     try:
         return Image.open(encoded)
