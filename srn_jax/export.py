@@ -8,7 +8,7 @@ import jax
 from srn_jax import files
 from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail
-from srn_jax.generator import load_generator, loadable
+from srn_jax.generator import Generator, architecture, load_generator, loadable
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -19,10 +19,20 @@ def main(arguments: list[str] | None = None) -> None:
         "moments: a fraction of the size, for inference alone.",
     )
     parser.add_argument("--checkpoint", required=True, help=f"the model: {loadable()}")
+    parser.add_argument(
+        "--blend",
+        nargs=2,
+        metavar=("CHECKPOINT", "SHARE"),
+        help="another model of the same network, trained on from this one or from the same, and its share in 0..1 of "
+        "each parameter: sharpness of an adversarial run against the scores of its reconstruction (network "
+        "interpolation: Wang et al., ESRGAN, 2018)",
+    )
     parser.add_argument("--output", required=True, help="a new folder")
     options = parser.parse_args(arguments)
     try:
         generator = load_generator(options.checkpoint)
+        if options.blend:
+            generator = _blended(generator, *options.blend)
         output = files.expand(options.output, "--output")
         with files.creating(output) as folder:
             from srn_jax.train.checkpoint import write_checkpoint  # here, so that --help answers at once
@@ -35,6 +45,22 @@ def main(arguments: list[str] | None = None) -> None:
         fail(InputError(f"cannot write {options.output}: {error.strerror or error}"))
     count = sum(leaf.size for leaf in jax.tree.leaves(generator.params))
     print(f"wrote {output}, {type(generator.model).__name__}, {count:,} parameters, {_megabytes(output):.1f} MB")
+
+
+def _blended(generator: Generator, checkpoint: str, share: str) -> Generator:
+    try:
+        weight = float(share)
+    except ValueError:
+        weight = -1.0
+    if not 0.0 <= weight <= 1.0:
+        raise InputError(f"--blend has the share {share!r}; it takes a number in 0..1")
+    other = load_generator(checkpoint)
+    if other.model != generator.model:
+        mine, theirs = (architecture(one)["model"] for one in (generator, other))
+        raise InputError(f"--blend {checkpoint} is {theirs}; it takes a model like that of --checkpoint, {mine}")
+    import optax  # here, so that --help answers at once
+
+    return generator.replace(params=optax.incremental_update(other.params, generator.params, weight))
 
 
 def _megabytes(folder: Path) -> float:

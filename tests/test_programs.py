@@ -50,6 +50,34 @@ def test_an_export_is_the_generator_alone(capsys, workdir, tmp_path):
     assert not any(str(tmp_path).encode() in file.read_bytes() for file in output.rglob("*") if file.is_file())
 
 
+def test_a_blend_lies_between_two_models(workdir, tmp_path):
+    sharp = save(tmp_path / "sharp", tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24), seed=1), 7)
+    export.main(["--checkpoint", str(workdir), "--blend", str(sharp), "0.75", "--output", str(tmp_path / "mine")])
+    first, second, mine = map(load_generator, (workdir, sharp, tmp_path / "mine"))
+    jax.tree.map(
+        lambda a, b, c: np.testing.assert_allclose(c, 0.25 * a + 0.75 * b, rtol=1e-6, atol=1e-7),
+        *(first.params, second.params, mine.params),
+    )
+
+
+@pytest.mark.parametrize(
+    ("share", "width", "message"),
+    [
+        ("1.5", 4, r"--blend has the share '1.5'; it takes a number in 0\.\.1"),
+        ("much", 4, "--blend has the share 'much'"),
+        ("nan", 4, "--blend has the share 'nan'"),
+        ("0.5", 8, r"--blend .*sharp is .*'width': 8.*; it takes a model like that of --checkpoint, .*'width': 4"),
+    ],
+)
+def test_a_blend_that_cannot_be(capsys, workdir, tmp_path, share, width, message):
+    sharp = save(tmp_path / "sharp", tiny_generator(SRN((2, 2), width=width), (8, 12), (16, 24)), 7)
+    with pytest.raises(SystemExit):
+        export.main(["--checkpoint", str(workdir), "--blend", str(sharp), share, "--output", str(tmp_path / "mine")])
+    line = capsys.readouterr().err
+    assert re.fullmatch(f"error: {message}.*\n", line)
+    assert not (tmp_path / "mine").exists()
+
+
 @pytest.mark.parametrize(
     ("checkpoint", "output", "message"),
     [("none", "new", "no checkpoint at .*none"), (None, "there", "there exists; give the name of a new folder")],
