@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -12,6 +13,13 @@ from absl import flags
 
 from srn_jax.config import Config
 from srn_jax.errors import InputError, fail, innermost
+
+# What absl and Python say of a value that is of another type than its setting, and what the setting takes.
+_TAKES = {
+    "invalid literal for int()": "a whole number",
+    "could not convert string to float": "a number",
+    "Error while parsing string": """values in brackets, such as "(64, 64)" or "('conv3_2',)\"""",
+}
 
 
 def parse_or_fail(argv: list[str]) -> list[str]:
@@ -26,10 +34,18 @@ def parse_or_fail(argv: list[str]) -> list[str]:
     except flags.Error as error:
         first = innermost(error)
         if isinstance(first, flags.Error) or "parsing config file" not in str(error):
-            fail(InputError(f"{error}; --help lists the flags"))
+            fail(_of_value(str(error)))
         fail(_in_file(first))
     except Exception as error:  # the configuration file is the user's program: it may raise anything
         fail(_in_file(error))
+
+
+def _of_value(message: str) -> InputError:
+    """Returns what to say of a flag that absl refuses with `message`."""
+    for said, takes in _TAKES.items():
+        if found := re.match(rf"flag --config\.([\w.]+)=(.*?): {re.escape(said)}", message, re.DOTALL):
+            return InputError(f"{found[1]} is {found[2]!r}; it takes {takes}")
+    return InputError(f"{message}; --help lists the flags")
 
 
 def _in_file(error: BaseException) -> Exception:

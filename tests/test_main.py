@@ -42,7 +42,12 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
             ["--config=configs/quickstart.py", "--config.model.widht=8"],
             "did you mean model.width",
         ),
-        (["--config=configs/quickstart.py", "--config.data.batch=x"], "invalid literal"),
+        (["--config=configs/quickstart.py", "--config.data.batch=x"], "data.batch is 'x'; it takes a whole number"),
+        (["--config=configs/quickstart.py", "--config.run.average=x"], "run.average is 'x'; it takes a number"),
+        (
+            ["--config=configs/quickstart.py", "--config.geometry.known=(1,"],
+            "geometry.known is '(1,'; it takes values in",
+        ),
         (["--config=configs/quickstart.py", "--wrkdir=x"], "Unknown command line flag 'wrkdir'"),
         (["--config=configs/quickstart.py", "--config.model.expansion=x"], "model.expansion is 'x'; it takes one of"),
         (["--config=configs/folder.py"], "data.path is '', which is no folder"),

@@ -100,7 +100,7 @@ def convert(options: argparse.Namespace, folder: Path) -> str:
         f"training  {told}\n"
         f"wrote     {options.output}\n\n"
         "extrapolate with it:\n"
-        f"  python -m srn_jax.infer --checkpoint {output} --input PHOTO.jpg --output extrapolated.png --fit\n"
+        f"  python -m srn_jax.infer --checkpoint {output} --input PHOTO.jpg --output extrapolated.png\n"
         f"{next_step}:\n"
         f"  python -m srn_jax.main {' '.join(_training_flags(found, output))}"
     )
