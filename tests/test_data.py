@@ -1,10 +1,11 @@
 """Photographs of every kind, their split, crops, and the pipeline's order."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from srn_jax import config as settings
 from srn_jax import pictures
@@ -74,6 +75,43 @@ def test_color_changes_at_strength_and_not_at_zero():
     changed = np.asarray(augment.jitter_color(picture, 0.5, rng))
     assert changed.shape == (20, 30, 3)
     assert np.abs(changed.astype(int) - gradient()).mean() > 2
+
+
+class Drawn(np.random.Generator):
+    """Draws that are given: those of brightness, contrast and saturation, and that of hue."""
+
+    def __init__(self, factors: tuple[float, float, float], hue: float):
+        super().__init__(np.random.PCG64(0))
+        self._draws = iter([np.array(factors), hue])
+
+    def uniform(self, *_: Any) -> Any:
+        return next(self._draws)
+
+
+def jittered(picture: Image.Image, factors: tuple[float, float, float], hue: float) -> np.ndarray:
+    return np.asarray(augment.jitter_color(picture, 0.5, Drawn(factors, hue))).astype(float)
+
+
+@pytest.mark.parametrize("factors", [(0.5, 0.0, 0.0), (0.0, -0.8, 0.0), (0.0, 0.0, 1.0), (-0.4, 0.6, -0.7)])
+def test_brightness_contrast_and_saturation_are_pillows(factors):
+    picture = Image.fromarray(np.random.default_rng(0).integers(90, 150, (20, 30, 3), np.uint8))
+    expected, enhancers = picture, (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
+    for enhancer, drawn in zip(enhancers, factors, strict=True):
+        expected = enhancer(expected).enhance(1 + 0.3 * drawn)
+    np.testing.assert_allclose(jittered(picture, factors, 0.0), np.asarray(expected), atol=3)  # which cuts off each time
+
+
+def test_hue_turns_colors_and_keeps_grey_and_luma():
+    ramp = np.random.default_rng(0).integers(100, 140, (20, 30, 3), np.uint8)
+    turned, there, luma = jittered(Image.fromarray(ramp), (0, 0, 0), 0.5), ramp.astype(float), [0.299, 0.587, 0.114]
+    np.testing.assert_allclose(turned @ luma, there @ luma, atol=1)
+    assert np.abs(turned - there).max() > 10
+    grey = np.repeat(ramp[..., :1], 3, axis=2)
+    np.testing.assert_allclose(jittered(Image.fromarray(grey), (0, 0, 0), 0.5), grey, atol=1)
+    quarter = jittered(Image.fromarray(ramp), (0, 0, 0), 1.0)  # at strength 0.5
+    half = jittered(Image.fromarray(quarter.round().astype(np.uint8)), (0, 0, 0), 1.0)
+    chroma = there - (there @ luma)[..., None]
+    np.testing.assert_allclose(half - (half @ luma)[..., None], -chroma, atol=4)  # the opposite colors
 
 
 def test_a_folder_holds_out_its_last_block(tmp_path):
