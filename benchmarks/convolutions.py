@@ -3,8 +3,8 @@
     python -m benchmarks.convolutions [--width 64] [--batch 1] [--canvas 256x256]
 
 "xla" is a convolution with XLA's own derivatives, "plain" the same with ours, "winograd" and "phases" the forms in
-fewer products, "strided" what needs no zeros in between; what training takes is marked *. "in a loop" is within
-`lax.scan`, as critic updates are; "penalty" the gradient, in the kernel, of a gradient.
+fewer products, "strided" what needs no zeros in between, "dilated" by sub-grids; what training takes is marked *. "in a
+loop" is within `lax.scan`, as critic updates are; "penalty" the gradient, in the kernel, of a gradient.
 """
 
 import statistics
@@ -20,7 +20,7 @@ from tqdm import tqdm
 from benchmarks import machine, options
 from srn_jax import ops
 from srn_jax.allocator import keep_freed_memory
-from srn_jax.convolution import forms, plain, strided, upsample, winograd
+from srn_jax.convolution import dilated, forms, plain, strided, upsample, winograd
 from srn_jax.convolution.plain import Geometry
 
 
@@ -88,6 +88,8 @@ def programs(layer: Layer, g: Geometry) -> dict[str, dict[str, Callable[..., Any
     if layer.stride > 1:
         found["input_gradient"]["strided"] = lambda x, k, y: strided.input_gradient(g, y, k)
         found["kernel_gradient"]["strided"] = lambda x, k, y: strided.kernel_gradient(g, x, y)
+    if dilated.suits("kernel_gradient", g, 0, 0):
+        found["kernel_gradient"]["dilated"] = lambda x, k, y: dilated.kernel_gradient(g, x, y)
     if layer.name.startswith("critic"):
         found["penalty"] = {
             "xla": lambda x, k, y: jax.vjp(lambda k: pull(x, k, y)[0], k)[1](x)[0],

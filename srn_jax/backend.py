@@ -6,11 +6,24 @@ from jax.typing import DTypeLike
 
 
 def own_forms_pay(dtype: DTypeLike) -> bool:
-    """Returns whether convolutions have forms here that are faster than XLA's: in float32 on a CPU.
+    """Returns whether convolutions in general have forms here that are faster than XLA's: in float32 on a CPU.
 
     cuDNN takes such forms by itself where they pay; in bfloat16 the sums of inputs that some make would cost digits.
     """
     return jax.default_backend() == "cpu" and dtype == jnp.float32
+
+
+def sub_grids_pay() -> bool:
+    """Returns whether XLA lacks a fast gradient in the kernel of a dilated convolution: on a GPU."""
+    return jax.default_backend() == "gpu"
+
+
+def block_entries() -> int:
+    """Returns how many similarities ID-MRF has in memory at a time, in each of several arrays.
+
+    On a CPU 4 MB, which its caches hold (of 2**18 to 2**22 none stood out); elsewhere 64 MB, in few launches.
+    """
+    return 2**20 if jax.default_backend() == "cpu" else 2**24
 
 
 def compiler_options() -> dict[str, str]:

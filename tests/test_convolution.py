@@ -7,7 +7,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from srn_jax import convolution
-from srn_jax.convolution import forms, plain, strided, upsample, winograd
+from srn_jax.convolution import dilated, forms, plain, strided, upsample, winograd
 from srn_jax.convolution.plain import Geometry
 
 CASES = [  # (inputs, taps, stride, dilation)
@@ -69,6 +69,19 @@ def test_winograd_equals_the_plain_form_in_all_three_parts(monkeypatch, inputs, 
         fast, reference = getattr(winograd, part)(g, *arrays), getattr(plain, part)(g, *arrays)
         assert fast.shape == reference.shape
         assert jnp.linalg.norm(fast - reference) < 1e-5 * jnp.linalg.norm(reference), part
+
+
+@pytest.mark.parametrize(
+    ("inputs", "taps", "dilation"),
+    [((8, 12), (3, 3), 2), ((7, 9), (5, 3), 4), ((3, 5), (3, 3), 16), ((2, 1), (1, 1), 3)],
+)
+def test_a_dilated_kernel_gradient_by_sub_grids_equals_the_plain_form(inputs, taps, dilation):
+    g = Geometry(1, dilation, inputs, taps)
+    assert dilated.suits("kernel_gradient", g, 5, 4)
+    x, y = draw(2, *inputs, 5), draw(2, *inputs, 4, key=2)
+    made, reference = dilated.kernel_gradient(g, x, y), plain.kernel_gradient(g, x, y)
+    assert made.shape == reference.shape
+    assert jnp.linalg.norm(made - reference) < 2e-6 * jnp.linalg.norm(reference)
 
 
 @pytest.mark.parametrize("channels", [(5, 4), (64, 66)])  # few, and enough for minimal filtering
@@ -167,6 +180,8 @@ def test_which_form_a_convolution_takes(monkeypatch, g, ins, dtype, fast):
     assert picked == {part: getattr(winograd if part in fast else plain, part) for part in PARTS}
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert forms.pick("output", g, ins, 256, dtype) is plain.output
+    last = dilated if g.dilation > 1 else plain
+    assert forms.pick("kernel_gradient", g, ins, 256, dtype) is last.kernel_gradient
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from jax.typing import DTypeLike
 from jaxtyping import Array
 
-from srn_jax.backend import own_forms_pay
-from srn_jax.convolution import plain, strided, winograd
+from srn_jax.backend import own_forms_pay, sub_grids_pay
+from srn_jax.convolution import dilated, plain, strided, winograd
 from srn_jax.convolution.plain import Geometry
 
 
@@ -15,5 +15,5 @@ def pick(part: str, g: Geometry, ins: int, outs: int, dtype: DTypeLike) -> Calla
 
     `part` is "output", "input_gradient" or "kernel_gradient"; `ins` and `outs` are the kernel's channels.
     """
-    fast = [form for form in (winograd, strided) if own_forms_pay(dtype) and form.suits(part, g, ins, outs)]
-    return getattr(fast[0] if fast else plain, part)
+    own = (winograd, strided) if own_forms_pay(dtype) else (dilated,) if sub_grids_pay() else ()
+    return getattr(next((form for form in own if form.suits(part, g, ins, outs)), plain), part)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-_BLOCK_ENTRIES = 2**20  # similarities in memory at a time, 4 MB; of 2**18 to 2**22 none stood out on a CPU
+from srn_jax.backend import block_entries
 
 _TIE = 1e-5  # logarithms of shares so close together are equal
 
@@ -25,9 +25,9 @@ def best_of_rows(
 
     Args:
       log_shares: works on each row for itself, and is differentiable.
-      block_rows: rows at a time; by default as many as make a million similarities.
+      block_rows: rows at a time; by default as many as suit the backend.
     """
-    block_rows = block_rows or max(1, _BLOCK_ENTRIES // columns.shape[0])
+    block_rows = block_rows or max(1, block_entries() // columns.shape[0])
     return _best_of_rows(log_shares, min(block_rows, rows.shape[0]), rows, columns)
 
 
