@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 
 from srn_jax import files
 from srn_jax.commandline import Parser
@@ -27,12 +28,19 @@ def main(arguments: list[str] | None = None) -> None:
         "each parameter: sharpness of an adversarial run against the scores of its reconstruction (network "
         "interpolation: Wang et al., ESRGAN, 2018)",
     )
+    parser.add_argument(
+        "--half",
+        action="store_true",
+        help="store parameters as float16: half the size, 3 digits of each; they are loaded as float32 all the same",
+    )
     parser.add_argument("--output", required=True, help="a new folder")
     options = parser.parse_args(arguments)
     try:
         generator = load_generator(options.checkpoint)
         if options.blend:
             generator = _blended(generator, *options.blend)
+        if options.half:
+            generator = generator.replace(params=jax.tree.map(lambda x: x.astype(jnp.float16), generator.params))
         output = files.expand(options.output, "--output")
         with files.creating(output) as folder:
             from srn_jax.train.checkpoint import write_checkpoint  # here, so that --help answers at once

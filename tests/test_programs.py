@@ -50,6 +50,18 @@ def test_an_export_is_the_generator_alone(capsys, workdir, tmp_path):
     assert not any(str(tmp_path).encode() in file.read_bytes() for file in output.rglob("*") if file.is_file())
 
 
+def test_half_the_size_keeps_three_digits_and_loads_as_float32(workdir, tmp_path):
+    for name, more in (("whole", []), ("half", ["--half"])):
+        export.main(["--checkpoint", str(workdir), *more, "--output", str(tmp_path / name)])
+    whole, half = (load_generator(tmp_path / name) for name in ("whole", "half"))
+    for a, b in zip(jax.tree.leaves(whole.params), jax.tree.leaves(half.params), strict=True):
+        assert b.dtype == np.float32
+        np.testing.assert_array_equal(b, np.float32(np.float16(a)))
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-7)
+    arrays = [sum(f.stat().st_size for f in (tmp_path / n / "generator").rglob("d/*")) for n in ("whole", "half")]
+    assert arrays[1] < 0.7 * arrays[0]
+
+
 def test_a_blend_lies_between_two_models(workdir, tmp_path):
     sharp = save(tmp_path / "sharp", tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24), seed=1), 7)
     export.main(["--checkpoint", str(workdir), "--blend", str(sharp), "0.75", "--output", str(tmp_path / "mine")])
