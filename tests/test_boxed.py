@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs.boxed import get_config
+from configs.boxed import STAGES, get_config
 from srn_jax import extrapolate, load_generator, metrics
 from srn_jax.config import resolve
 from srn_jax.demo import __main__ as demo
@@ -23,11 +23,18 @@ NAMES = sorted(boxed())
 
 
 def held_out(name: str) -> np.ndarray:
-    """Returns what the sheets of a card have in their last column, [n, 128, 128, 3]: held-out pictures."""
+    """Returns what the sheets of a card have in their last column, [n, 256, 256, 3]: held-out pictures."""
     sheets = [Image.open(file) for file in sorted(CARDS.glob(f"{name}_*.jpg"))]
     assert len(sheets) == 3
-    rows = [np.asarray(sheet)[24:].reshape(-1, 134, sheet.width, 3)[:, :128, -134:-6] for sheet in sheets]
+    rows = [np.asarray(sheet)[24:].reshape(-1, 262, sheet.width, 3)[:, :256, -262:-6] for sheet in sheets]
     return np.concatenate(rows)
+
+
+def centered(count: int) -> np.ndarray:
+    """Returns masks of known pictures in the middle, [count, 256, 256, 1]."""
+    mask = np.ones((count, 256, 256, 1), np.float32)
+    mask[:, 64:192, 64:192] = 0
+    return mask
 
 
 def test_each_has_a_card_and_each_card_a_model():
@@ -46,13 +53,14 @@ def test_it_is_as_its_card_says(name):
     megabytes = sum(file.stat().st_size for file in boxed()[name].rglob("*") if file.is_file()) / 1e6
     assert megabytes < 8
     assert f"{count:,} parameters, {megabytes:.1f} MB" in card
-    assert (generator.known, generator.canvas, generator.margins) == ((64, 64), (128, 128), "random")
+    assert (generator.known, generator.canvas, generator.margins) == ((128, 128), (256, 256), "random")
     assert len(re.findall(r"^\| (SRN|mean fill|edge replication|mirror fill|Telea) \|.* ± ", card, re.MULTILINE)) == 5
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_run_of_its_config_starts_from_its_name(name):
-    config = resolve(get_config())
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_run_of_its_config_starts_from_its_name(name, stage):
+    config = resolve(get_config(stage))
     networks = build_networks(config)
     state, _ = start_from(name, tiny.state(config, networks), networks.generator)
     jax.tree.map(np.testing.assert_array_equal, state.average, load_generator(name).params)
@@ -61,16 +69,29 @@ def test_a_run_of_its_config_starts_from_its_name(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_ahead_of_every_fill(name):
     truth = held_out(name)
-    mask = np.ones((128, 128, 1), np.float32)
-    mask[32:96, 32:96] = 0
+    masks = centered(len(truth))
 
     def psnr(pictures) -> float:
         scores = [
-            metrics.scores(np.float32(one) / 255, np.float32(two) / 255, mask)
+            metrics.scores(np.float32(one) / 255, np.float32(two) / 255, masks[0])
             for one, two in zip(pictures, truth, strict=True)
         ]
         return float(np.mean([score["psnr_unknown"] for score in scores]))
 
-    painted = psnr(extrapolate(load_generator(name), truth, np.broadcast_to(mask, (len(truth), *mask.shape))))
-    fills = {name: psnr([fill(one, mask) for one in truth]) for name, fill in (FILLS | SLOW_FILLS).items()}
+    painted = psnr(extrapolate(load_generator(name), truth, masks))
+    fills = {name: psnr([fill(one, masks[0]) for one in truth]) for name, fill in (FILLS | SLOW_FILLS).items()}
     assert painted > max(fills.values()) + 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_paints_follows_the_known_part_in_all_colors(name):
+    """Painted tones against known ones, both changed by a little of red, green or blue: no direction is lost."""
+    generator, pictures = load_generator(name), np.float32(held_out(name)[::3]) / 255 * 0.8 + 0.1
+    masks = centered(len(pictures))
+
+    def tone(change: np.ndarray) -> np.ndarray:
+        painted = extrapolate(generator, pictures + np.float32(change), masks)
+        return painted[masks[..., 0] > 0].mean(axis=0)
+
+    response = np.stack([(tone(change) - tone(-change)) / 0.2 for change in 0.1 * np.eye(3)])
+    assert np.linalg.svd(response, compute_uv=False).min() > 0.5

@@ -98,7 +98,9 @@ def test_brightness_contrast_and_saturation_are_pillows(factors):
     expected, enhancers = picture, (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
     for enhancer, drawn in zip(enhancers, factors, strict=True):
         expected = enhancer(expected).enhance(1 + 0.3 * drawn)
-    np.testing.assert_allclose(jittered(picture, factors, 0.0), np.asarray(expected), atol=3)  # which cuts off each time
+    np.testing.assert_allclose(
+        jittered(picture, factors, 0.0), np.asarray(expected), atol=3
+    )  # which cuts off each time
 
 
 def test_hue_turns_colors_and_keeps_grey_and_luma():

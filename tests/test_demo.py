@@ -20,6 +20,7 @@ from srn_jax import SRN, expand, load_generator
 from srn_jax.demo import __main__ as program
 from srn_jax.demo.canvas import PRESETS, Percent, on_canvas, shown, sides_of
 from srn_jax.errors import InputError
+from srn_jax.generator import KINDS
 from srn_jax.infer.windows import Sides
 from tests.programs import environment
 from tests.test_generator import save, tiny_generator
@@ -80,6 +81,16 @@ def test_large_pictures_are_shown_small():
     assert on_canvas(noise(3000, 10, 3), Sides(0, 0, 0, 2990)).size == (1200, 1200)
     assert shown(noise(30, 2400, 3)).size == (1200, 15)
     assert shown(noise(30, 40, 3)).size == (40, 30)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_example_is_of_the_kind_that_a_model_in_the_box_knows(name, tmp_path):
+    actions = pytest.importorskip("srn_jax.demo.actions")
+    act = actions.Actions({}, tmp_path)
+    photo, *_ = act.example(name)
+    assert photo.pixels.shape == (128, 128, 3)  # what such a model takes in one pass
+    cat, *_ = act.example("runs/mine")
+    assert cat.pixels.shape == (300, 451, 3)
 
 
 @pytest.mark.parametrize("port", ["0", "70000"])

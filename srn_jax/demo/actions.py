@@ -10,14 +10,14 @@ from PIL import Image
 
 from srn_jax.demo.canvas import PRESETS, Percent, on_canvas, shown, sides_of
 from srn_jax.errors import InputError
-from srn_jax.generator import Generator
+from srn_jax.generator import KINDS, Generator
 from srn_jax.geometry import Size
 from srn_jax.infer import expand, plan_expansion
 from srn_jax.infer.photo import Photo, read_photo, write_photo
 from srn_jax.pictures import open_picture
 
 START = "twice as large"  # the preset of a new photograph
-_EXAMPLE = "data/chelsea.png"  # in scikit-image
+_EXAMPLE = "data/chelsea.png"  # a cat, in scikit-image
 _USUAL: Size = (3, 4)  # a photograph, for presets that are chosen before there is one
 _MAX_PIXELS = 30_000_000  # of an upload
 _NOTHING = (None, gr.update(visible=False), "")  # result, download, what was told
@@ -43,9 +43,10 @@ class Actions:
             Path(path).unlink(missing_ok=True)
         return self._put(photo)
 
-    def example(self) -> tuple[Any, ...]:
-        """Returns the same as `read` of a photograph that is at hand."""
-        with resources.as_file(resources.files("skimage") / _EXAMPLE) as path:
+    def example(self, model: str) -> tuple[Any, ...]:
+        """Returns the same as `read` of a photograph that is at hand: of the model's kind, where that is known."""
+        own = resources.files("srn_jax.demo") / "examples" / f"{model}.jpg"
+        with resources.as_file(own if model in KINDS else resources.files("skimage") / _EXAMPLE) as path:
             return self._put(read_photo(path))
 
     def _put(self, photo: Photo) -> tuple[Any, ...]:

@@ -13,14 +13,15 @@ _KEEP_SECONDS = 900
 _CLEAN_EVERY_SECONDS = 60
 _INTRODUCTION = (
     "# Beyond the borders\n"
-    "Drop a photograph, choose a canvas, and a small neural network paints what might be around it. "
-    "The photograph itself is not changed. Everything happens on this computer."
+    "Drop a photograph (JPEG, PNG, WebP, HEIC), choose a canvas, and a small neural network paints what might be "
+    "around it. The photograph itself is not changed. Everything happens on this computer."
 )
 CSS = """
 .gradio-container { max-width: 1100px !important; margin: 0 auto !important }
 footer { display: none !important }
 .margin .head { flex-wrap: nowrap; gap: 0.25rem }
 .margin input[type=number] { min-width: 3rem; padding-inline: 0.25rem }
+.margin .min_value, .margin .max_value { display: none }
 """
 
 
@@ -39,10 +40,8 @@ def build(generators: dict[str, Generator], folder: Path) -> gr.Blocks:
         photo = gr.State(None, time_to_live=_KEEP_SECONDS)
         with gr.Row():
             with gr.Column(min_width=300):
-                upload = gr.File(
-                    label="Photograph (JPEG, PNG, WebP, HEIC)", file_types=["image"], elem_id="upload", height=170
-                )
-                example = gr.Button("or take an example, a cat", size="sm", elem_id="example")
+                upload = gr.File(label="Photograph", file_types=["image"], elem_id="upload", height=170)
+                example = gr.Button("or take an example", size="sm", elem_id="example")
                 canvas = gr.Image(label="On its canvas", interactive=False, elem_id="canvas", buttons=[], height=300)
             with gr.Column(min_width=300):
                 model = gr.Radio(names, value=names[0], label="Model", visible=len(names) > 1, elem_id="model")
@@ -66,7 +65,7 @@ def build(generators: dict[str, Generator], folder: Path) -> gr.Blocks:
         made = [result, download, told]
         taken = [photo, *margins, canvas, button, *made]
         upload.change(act.read, upload, taken, show_progress="hidden")
-        example.click(act.example, None, taken, show_progress="hidden")
+        example.click(act.example, model, taken, show_progress="hidden")
         preset.input(act.preset, [photo, preset], margins, show_progress="hidden")
         gr.on(
             [slider.change for slider in margins],
@@ -88,9 +87,7 @@ def _slider(side: str) -> gr.Slider:
 
 def _about(name: str, generator: Generator) -> str:
     known, canvas = (f"{width}x{height}" for height, width in (generator.known, generator.canvas))
-    learned = (
-        f"learned from {KINDS[name]}; around anything else it paints blurred tones. It was " if name in KINDS else ""
-    )
+    learned = f"learned from {KINDS[name]}; around anything else it paints soft tones. It was " if name in KINDS else ""
     return (
         f"- Model {name}: {learned}trained to go from {known} to {canvas} pixels. "
         "Around larger photographs it paints at that scale, and what it paints is enlarged."
