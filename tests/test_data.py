@@ -84,7 +84,7 @@ class Drawn(np.random.Generator):
         super().__init__(np.random.PCG64(0))
         self._draws = iter([np.array(factors), hue])
 
-    def uniform(self, *_: Any) -> Any:
+    def uniform(self, *_: Any, **__: Any) -> Any:
         return next(self._draws)
 
 
