@@ -27,13 +27,14 @@ def keep_programs(folder: str | None = None) -> None:
     told = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
     if folder == "" or (folder is None and told):
         return
-    path = Path(folder).expanduser().absolute() if folder else default_folder()
+    path = Path(folder) if folder else default_folder()
     try:
+        path = path.expanduser().absolute()
         path.mkdir(parents=True, exist_ok=True)
         if not os.access(path, os.W_OK):
             raise PermissionError(None, "it may not be written")
-    except OSError as error:
-        logging.warning("compiled programs are not kept in %s: %s", path, error.strerror)
+    except (OSError, RuntimeError) as error:  # the latter for a ~ that is nobody's
+        logging.warning("compiled programs are not kept in %s: %s", path, getattr(error, "strerror", None) or error)
         return
     jax.config.update("jax_compilation_cache_dir", str(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_SECONDS)

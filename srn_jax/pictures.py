@@ -50,7 +50,15 @@ def decode(encoded: Path | io.BytesIO, at_least: Size | None = None) -> Image.Im
             side = max(at_least)  # whichever way it has to be turned
             picture.draft("RGB", (side, side))
         picture.load()
-        return to_rgb(ImageOps.exif_transpose(picture))
+        return to_rgb(upright(picture))
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """Returns the picture turned as its EXIF orientation says; as it is where its EXIF is damaged."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # Pillow raises whatever the broken bytes provoke
+        return picture
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:

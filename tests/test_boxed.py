@@ -86,7 +86,7 @@ def test_it_is_ahead_of_every_fill(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_it_paints_follows_the_known_part_in_all_colors(name):
     """Painted tones against known ones, both changed by a little of red, green or blue: no direction is lost."""
-    generator, pictures = load_generator(name), np.float32(held_out(name)[::3]) / 255 * 0.8 + 0.1
+    generator, pictures = load_generator(name), held_out(name)[::3].astype(np.float32) / 255 * 0.8 + 0.1
     masks = centered(len(pictures))
 
     def tone(change: np.ndarray) -> np.ndarray:

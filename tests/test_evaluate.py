@@ -151,6 +151,8 @@ def test_exact_pictures_count_as_100_db_and_what_is_no_number_does_not_count():
     found = summary.means([{**rows(0.5)[0], "psnr": value} for value in (math.inf, 50.0, math.nan)])
     assert (found["psnr"].mean, found["psnr"].pictures) == (75.0, 2)
     assert (found["l1"].mean, found["l1"].half) == (0.5, 0.0)
+    found = summary.means([{**rows(0.5)[0], "step": value} for value in (math.inf, 1.5)])  # a border without a step
+    assert (found["step"].mean, found["step"].pictures) == (1.5, 1)
     table = summary.rows({"SRN": summary.means(rows(math.nan))})
     assert table[1] == ["SRN"] + ["none"] * len(summary.COLUMNS)
     one = summary.rows({"SRN": summary.means(rows(0.5))})
@@ -191,9 +193,10 @@ def test_the_program(capsys, workdir, photos, tmp_path):
 
 def test_the_worst_are_the_worst(generator, photos):
     ranked = program._choose([4, 2, 0, 1, 3, 5, 6, 7, 8, 9])
-    assert ranked["worst"] == [4, 2, 0, 1, 3, 5]
-    assert ranked["median"] == [0, 1, 3, 5, 6, 7]
-    assert ranked["best"] == [9, 8, 7, 6, 5, 3]
+    assert ranked == {"worst": [4, 2, 0], "median": [1, 3, 5], "best": [9, 8, 7]}
+    ranked = program._choose(list(range(30)))
+    assert ranked == {"worst": [*range(6)], "median": [*range(12, 18)], "best": [29, 28, 27, 26, 25, 24]}
+    assert program._choose([3]) == {"worst": [3], "median": [3], "best": [3]}
 
 
 def test_a_report_is_replaced_by_force_alone(capsys, workdir, photos, tmp_path):
@@ -207,10 +210,19 @@ def test_a_report_is_replaced_by_force_alone(capsys, workdir, photos, tmp_path):
     assert (output / "summary.json").read_bytes() != before
     other = tmp_path / "mine"
     other.mkdir()
-    (other / "precious.txt").touch()
-    found = refused(run(capsys, *arguments[:4], "--output", other, "--force"))
-    assert "holds no report of an evaluation, and is not replaced" in found
-    assert (other / "precious.txt").exists()
+    for folder in (other, output):
+        (folder / "precious.txt").touch()
+        found = refused(run(capsys, *arguments[:4], "--output", folder, "--force"))
+        assert f"--output {folder} holds precious.txt, which is no part of a report, and is not replaced" in found
+        assert (folder / "precious.txt").exists()
+
+
+def test_pictures_that_are_enlarged_are_counted(capsys, workdir, tmp_path):
+    write_pictures(tmp_path / "photos", 2)
+    Image.new("RGB", (32, 23), "red").save(tmp_path / "photos" / "small.png")
+    output = tmp_path / "out"
+    assert run(capsys, "--checkpoint", workdir, "--data", tmp_path / "photos", "--output", output)[0] == 0
+    assert json.loads((output / "summary.json").read_text())["enlarged"] == "1 of them, smaller than the canvas"
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,12 @@ import pytest
 from PIL import Image
 
 from srn_jax import SRN, SRNHR, extrapolate, load_generator
+from srn_jax.errors import InputError
 from srn_jax.infer import __main__ as program
+from srn_jax.infer import manifest as manifest_module
 from srn_jax.infer import photo
 from srn_jax.pictures import crop_and_resize, decode
+from tests.programs import environment
 from tests.test_generator import save, tiny_generator
 
 KNOWN, CANVAS = (8, 12), (16, 24)
@@ -352,7 +355,7 @@ def test_a_folder_goes_on_where_it_was_interrupted(run, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             run(*options, "--output", "out")
     assert 0 < len(files("out")) < 7
-    before = {name: Path("out", name).stat().st_mtime_ns for name in json.loads(read_text("out"))}
+    before = {name: Path("out", name).stat().st_mtime_ns for name in recorded("out")}
     status, out, _ = run(*options, "--output", "out")
     assert status == 0
     assert before
@@ -364,9 +367,75 @@ def test_a_folder_goes_on_where_it_was_interrupted(run, monkeypatch):
     assert (status, out) == (0, "6 of 6 pictures are there already\nwrote 0 of 0 pictures to out\n")
 
 
-def read_text(folder: str) -> str:
-    """Returns the outputs that a folder's manifest lists, as JSON."""
-    return json.dumps([one["output"] for one in json.loads(Path(folder, "manifest.json").read_text())["pictures"]])
+def recorded(folder: str) -> list[str]:
+    """Returns the outputs that were made, as a folder's manifest has them."""
+    listed = json.loads(Path(folder, "manifest.json").read_text())["pictures"]
+    return [one["output"] for one in listed if "sha256" in one]
+
+
+def test_an_output_that_was_written_but_not_recorded_is_made_again(run):
+    write("in/a.png")
+    write("in/b.png")
+    run("--input", "in", "--output", "out")
+    manifest = json.loads(Path("out/manifest.json").read_text())
+    manifest["pictures"][1] = {"input": "in/b.png", "output": "b.png"}  # what a kill just after the output leaves
+    Path("out/manifest.json").write_text(json.dumps(manifest))
+    status, out, _ = run("--input", "in", "--output", "out")
+    assert (status, out) == (0, "1 of 2 pictures are there already\nwrote 1 of 1 pictures to out\n")
+    assert recorded("out") == ["a.png", "b.png"]
+
+
+def test_what_others_put_into_the_folder_is_replaced_by_force_alone(run):
+    write("in/a.png")
+    run("--input", "in", "--output", "out")
+    write("in/b.png")
+    Path("out/b.png").write_text("precious")
+    assert refused(run("--input", "in", "--output", "out")) == "error: out/b.png exists; --force replaces it"
+    assert Path("out/b.png").read_text() == "precious"
+    assert run("--input", "in", "--output", "out", "--force")[0] == 0
+    assert read("out/b.png").shape == (*CANVAS, 3)
+
+
+def test_of_a_folder_pictures_that_have_the_canvas_already_are_taken_over(run):
+    wide, narrow = write("in/wide.png", noise(size=(8, 16))), write("in/narrow.png")
+    status, out, _ = run("--input", "in", "--output", "out", "--aspect", "2:1")
+    assert (status, out) == (0, "wrote 2 of 2 pictures to out\n")
+    np.testing.assert_array_equal(read("out/wide.png"), wide)
+    assert read("out/narrow.png").shape == (8, 16, 3)
+    assert places(read("out/narrow.png"), narrow) == [(0, 2)]
+    assert [one["passes"] for one in json.loads(Path("out/manifest.json").read_text())["pictures"]] == [1, 0]
+
+
+def test_an_input_that_cannot_be_read_any_more_does_not_end_the_rest(run, monkeypatch):
+    write("in/a.png")
+    write("in/b.png")
+    run("--input", "in", "--output", "out")
+    write("in/c.png")
+    whole = manifest_module._digest
+
+    def fails_for_a(path: Path) -> str:
+        if path.name == "a.png":
+            raise InputError("cannot read in/a.png: Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(manifest_module, "_digest", fails_for_a)
+    status, out, err = run("--input", "in", "--output", "out")
+    assert (status, out) == (1, "1 of 3 pictures are there already\nwrote 1 of 2 pictures to out\n")
+    assert "skipped in/a.png: cannot read in/a.png: Permission denied" in err
+    assert recorded("out") == ["a.png", "b.png", "c.png"]
+
+
+def test_a_name_that_is_no_text_is_no_obstacle(runs, tmp_path):
+    name = os.fsdecode(b"b\xe4r.png")  # Latin-1
+    write(str(tmp_path / "a.png"))
+    os.rename(tmp_path / "a.png", tmp_path / name)
+    command = [sys.executable, "-m", "srn_jax.infer", "--checkpoint", runs["random"], "--input", name]
+    command += ["--output", tmp_path / "out", "--compilation_cache", ""]
+    (tmp_path / "out").mkdir()
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment(1), check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert rb"b\udce4r.png" in ended.stdout
+    assert len(os.listdir(tmp_path / "out")) == 1
 
 
 def test_the_manifest_tells_what_was_made_of_what(run):

@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 
 from srn_jax.errors import InputError
 from srn_jax.infer.photo import Photo, check_output, read_photo, write_photo
-from srn_jax.pictures import list_pictures
+from srn_jax.pictures import decode, list_pictures
 
 TURNED = Path(__file__).parent / "golden" / "turned.heic"
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -101,6 +101,48 @@ def test_more_than_8_bits_are_refused(tmp_path, kind):
         Image.fromarray(np.arange(64).reshape(8, 8).astype(dtype)).save(path)
     with pytest.raises(InputError, match=f"{path.name} has more than 8 bits a channel, which would be lost"):
         read_photo(path)
+
+
+@pytest.mark.parametrize("kind", ["P5", "P6"])
+def test_a_pnm_of_16_bits_is_refused_and_one_of_8_is_not(tmp_path, kind):
+    channels = 3 if kind == "P6" else 1
+    for maximum, size in ((255, 1), (1023, 2), (65535, 2)):
+        path = tmp_path / f"{maximum}.pnm"
+        path.write_bytes(f"{kind} 4 2 {maximum}\n".encode() + bytes(4 * 2 * channels * size))
+        if size == 1:
+            assert read_photo(path).pixels.shape == (2, 4, 3)
+        else:
+            with pytest.raises(InputError, match="has more than 8 bits a channel"):
+                read_photo(path)
+
+
+def test_a_picture_of_too_many_pixels_is_named(tmp_path, monkeypatch):
+    Image.fromarray(noise(9, 7, 3)).save(tmp_path / "in.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 31)
+    with pytest.raises(
+        InputError, match=r"in.png has more pixels than can be worked on \(Image size \(63 pixels\) exc"
+    ):
+        read_photo(tmp_path / "in.png")
+
+
+def test_damaged_exif_costs_the_exif_alone(tmp_path):
+    Image.fromarray(noise(9, 7, 3)).save(tmp_path / "in.png", exif=b"Exif\0\0MM\0nonsense that is no EXIF at all")
+    photo = read_photo(tmp_path / "in.png")
+    np.testing.assert_array_equal(photo.pixels, noise(9, 7, 3))
+    assert photo.exif == b""
+    assert decode(tmp_path / "in.png").size == (7, 9)
+
+
+def test_exif_that_jpeg_cannot_hold_is_left_out(tmp_path, caplog):
+    exif = Image.Exif()
+    exif[0x010E] = "a long description" * 4000
+    Image.fromarray(noise(9, 7, 3)).save(tmp_path / "in.png", exif=exif)
+    photo = read_photo(tmp_path / "in.png")
+    for ending, kept in (("png", True), ("webp", True), ("jpg", False)):
+        write_photo(tmp_path / f"out.{ending}", noise(9, 7, 3), photo, (0, 0))
+        with Image.open(tmp_path / f"out.{ending}") as made:
+            assert bool(made.getexif()) == kept
+    assert [record.getMessage().split(": ")[1][:8] for record in caplog.records] == ["the EXIF"]
 
 
 @pytest.mark.parametrize("width", [16, 5])

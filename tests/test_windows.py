@@ -122,3 +122,10 @@ def test_sides_turn_as_arrays_do():
         rows, columns = np.flatnonzero(turned.any(axis=1)), np.flatnonzero(turned.any(axis=0))
         found = (rows[0], turned.shape[0] - 1 - rows[-1], columns[0], turned.shape[1] - 1 - columns[-1])
         assert Sides(1, 2, 3, 4).turned(turns) == found
+
+
+@pytest.mark.parametrize("size", [(1, 30_000), (16, 16)])
+def test_a_working_canvas_beyond_all_bounds_is_refused(size):
+    margins = Sides(600, 600, 100_000, 100_000)
+    with pytest.raises(InputError, match=rf"the picture is {size[1]}x{size[0]}; .* million pixels; it takes up to 100"):
+        plan(size, margins, known=(128, 128), canvas=(256, 256), placing="random")

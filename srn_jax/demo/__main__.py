@@ -13,6 +13,7 @@ from srn_jax import allocator, cache
 from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail
 from srn_jax.generator import boxed, load_generator, loadable
+from srn_jax.infer.photo import allow_large_pictures
 
 _MAX_UPLOAD = "50mb"
 _QUEUE = 20  # users who may wait; the next is told to come back
@@ -47,7 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     allocator.keep_freed_memory()
     cache.keep_programs(options.compilation_cache)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # so that the folder below goes
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that the folder below goes
+        signal.signal(number, lambda number, frame: sys.exit(0))
+    allow_large_pictures()
     with tempfile.TemporaryDirectory(prefix="srn_jax_demo_") as folder:
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
         try:

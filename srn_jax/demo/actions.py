@@ -20,6 +20,7 @@ START = "twice as large"  # the preset of a new photograph
 _EXAMPLE = "data/chelsea.png"  # a cat, in scikit-image
 _USUAL: Size = (3, 4)  # a photograph, for presets that are chosen before there is one
 _MAX_PIXELS = 30_000_000  # of an upload
+_TAKES = f"this page takes up to {_MAX_PIXELS / 1e6:.0f} million"
 _NOTHING = (None, gr.update(visible=False), "")  # result, download, what was told
 _PROGRESS = gr.Progress()  # gradio puts the visitor's own in its place
 
@@ -72,7 +73,7 @@ class Actions:
     ) -> tuple[Any, ...]:
         """Returns the picture before and after, the file to download, and what was done, in words."""
         if photo is None:
-            raise gr.Error("Drop a photograph first.")
+            raise gr.Error("Drop a photograph first, or once more if that was hours ago.")
         size, generator = _size(photo), self._generators[model]
         try:
             sides = sides_of(size, Percent(*percent))
@@ -97,13 +98,14 @@ def _read_upload(path: Path) -> Photo:
     try:
         with open_picture(path) as picture:
             width, height = picture.size
+    except FileNotFoundError as error:  # another visitor dropped the same file, and it went with theirs
+        raise InputError("That upload is gone: drop the photograph once more.") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"That photograph is too large; {_TAKES}.") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
         raise InputError("That file is no picture that can be read.") from error
     if width * height > _MAX_PIXELS:
-        raise InputError(
-            f"That photograph has {width * height / 1e6:.0f} million pixels; this page takes up to "
-            f"{_MAX_PIXELS / 1e6:.0f} million."
-        )
+        raise InputError(f"That photograph has {width * height / 1e6:.0f} million pixels; {_TAKES}.")
     return read_photo(path)
 
 

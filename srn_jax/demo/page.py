@@ -11,6 +11,7 @@ from srn_jax.generator import KINDS, Generator
 # What the page shows lies in files, for so long at most; all of them go when the program ends.
 _KEEP_SECONDS = 900
 _CLEAN_EVERY_SECONDS = 60
+_REMEMBER_SECONDS = 4 * 3600  # a visitor's photograph, in memory
 _INTRODUCTION = (
     "# Beyond the borders\n"
     "Drop a photograph (JPEG, PNG, WebP, HEIC), choose a canvas, and a small neural network paints what might be "
@@ -37,7 +38,7 @@ def build(generators: dict[str, Generator], folder: Path) -> gr.Blocks:
         title="Beyond the borders", analytics_enabled=False, delete_cache=(_CLEAN_EVERY_SECONDS, _KEEP_SECONDS)
     ) as page:
         gr.Markdown(_INTRODUCTION)
-        photo = gr.State(None, time_to_live=_KEEP_SECONDS)
+        photo = gr.State(None, time_to_live=_REMEMBER_SECONDS)
         with gr.Row():
             with gr.Column(min_width=300):
                 upload = gr.File(label="Photograph", file_types=["image"], elem_id="upload", height=170)

@@ -21,6 +21,8 @@ from srn_jax.generator import Generator, load_generator, loadable
 from srn_jax.pictures import write_png
 
 _SHOWN = 6  # pictures on each contact sheet
+_SHEETS = ("worst", "median", "best")
+_FILES = {"scores.jsonl", "summary.json", "report.html", *(f"{title}.png" for title in _SHEETS)}
 _EXAMPLES = """examples:
   --checkpoint runs/mine --data photos/
   --checkpoint runs/mine --data held_out.txt --limit 200 --output evaluation/mine
@@ -85,6 +87,7 @@ def evaluate(judge: Judge, networks: Networks, crops: Crops, folder: Path, optio
     scores: dict[str, list[Scores]] = {}
     features: dict[str, list[np.ndarray]] = {}
     order: list[tuple[float, int]] = []
+    enlarged = 0
 
     def skip(number: int) -> None:
         skipped.append(crops.why_not(number))
@@ -94,6 +97,7 @@ def evaluate(judge: Judge, networks: Networks, crops: Crops, folder: Path, optio
         for one in tqdm(judge.judge(crops, numbers, skip), total=len(numbers), unit=" pictures"):
             lines.write(json.dumps(_line(one)) + "\n")
             order.append((one.scores[judge.painter]["psnr_unknown"], one.number))
+            enlarged += one.crop.enlarged
             for system, row in one.scores.items():
                 scores.setdefault(system, []).append(row)
             for system, row in one.features.items():
@@ -101,7 +105,7 @@ def evaluate(judge: Judge, networks: Networks, crops: Crops, folder: Path, optio
     if not order:
         raise InputError(f"none of the {len(numbers)} pictures of --data {options.data} is readable")
     means = {system: summary.means(some) for system, some in scores.items()}
-    facts = _facts(crops.generator, options, len(order), skipped)
+    facts = _facts(crops.generator, options, len(order), enlarged, skipped)
     perceived = perceptual.rows(networks, features, means)
     found = {**facts, "scores": summary.as_json(means), "perceptual": perceived}
     files.write_text(folder / "summary.json", json.dumps(found, indent=2) + "\n")
@@ -130,12 +134,15 @@ def _line(one: Judged) -> dict[str, Any]:
     return {"picture": one.crop.name, "known": known, **{name: summary.finite(row) for name, row in one.scores.items()}}
 
 
-def _facts(generator: Generator, options: argparse.Namespace, count: int, skipped: list[str]) -> dict[str, Any]:
+def _facts(
+    generator: Generator, options: argparse.Namespace, count: int, enlarged: int, skipped: list[str]
+) -> dict[str, Any]:
     (height, width), (canvas_height, canvas_width) = generator.known, generator.canvas
     return {
         "checkpoint": options.checkpoint,
         "data": options.data,
         "pictures": count,
+        **({"enlarged": f"{enlarged} of them, smaller than the canvas"} if enlarged else {}),
         "seed": options.seed,
         "known": f"{width}x{height}, placed: {generator.margins}",
         "canvas": f"{canvas_width}x{canvas_height} (width x height), the largest central window of each picture",
@@ -144,14 +151,11 @@ def _facts(generator: Generator, options: argparse.Namespace, count: int, skippe
 
 
 def _choose(worst_first: list[int]) -> dict[str, list[int]]:
-    """Returns the numbers of the worst, the median and the best pictures."""
-    count = min(_SHOWN, len(worst_first))
+    """Returns the numbers of the worst, the median and the best pictures; of few, none is on two sheets."""
+    count = max(1, min(_SHOWN, len(worst_first) // 3))
     middle = math.floor((len(worst_first) - count) / 2)
-    return {
-        "worst": worst_first[:count],
-        "median": worst_first[middle : middle + count],
-        "best": worst_first[::-1][:count],
-    }
+    chosen = worst_first[:count], worst_first[middle : middle + count], worst_first[::-1][:count]
+    return dict(zip(_SHEETS, chosen, strict=True))
 
 
 def _sheet(judge: Judge, shown: list[Judged]) -> np.ndarray:
@@ -168,8 +172,9 @@ def _check_output(output: Path, force: bool) -> None:
     if output.is_dir() and any(output.iterdir()):
         if not force:
             raise InputError(f"--output {output} exists and is not empty; --force replaces its report")
-        if not (output / "report.html").is_file():
-            raise InputError(f"--output {output} holds no report of an evaluation, and is not replaced")
+        others = sorted({file.name for file in output.iterdir()} - _FILES)
+        if others:
+            raise InputError(f"--output {output} holds {others[0]}, which is no part of a report, and is not replaced")
 
 
 if __name__ == "__main__":

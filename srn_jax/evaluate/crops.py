@@ -25,6 +25,7 @@ class Crop(NamedTuple):
     name: str
     image: UInt8[np.ndarray, "h w 3"]
     mask: Float[np.ndarray, "h w 1"]  # 1 = to be synthesized
+    enlarged: bool  # whether the picture is smaller than this
 
 
 class Crops:
@@ -53,7 +54,8 @@ class Crops:
         offset = geometry.draw_offsets(self.generator.margins, key[None], canvas, known)
         mask = np.asarray(geometry.unknown_mask(offset, canvas, known))[0]
         image = np.asarray(crop_and_resize(picture, canvas, 1.0, (0.5, 0.5)))
-        return Crop(self._photographs.pictures.name(number), image, mask)
+        enlarged = picture.height < canvas[0] or picture.width < canvas[1]
+        return Crop(self._photographs.pictures.name(number), image, mask, enlarged)
 
 
 def open_pictures(data: str, split: str) -> Pictures:

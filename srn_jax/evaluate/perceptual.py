@@ -11,7 +11,7 @@ from srn_jax.evaluate import inception, lpips
 from srn_jax.evaluate.distances import fid, kid
 from srn_jax.evaluate.inception import read_inception
 from srn_jax.evaluate.lpips import read_lpips
-from srn_jax.evaluate.summary import Mean
+from srn_jax.evaluate.summary import Mean, in_words
 
 
 class Networks(NamedTuple):
@@ -56,7 +56,7 @@ def rows(
     if networks.distance is None:
         found.append([f"LPIPS: not measured, needs {lpips.NEEDED}", *[""] * len(systems)])
     else:
-        cells = [f"{one.mean:.3f} ± {one.half:.3f}" for one in (row["lpips"] for row in means.values())]
+        cells = [in_words(row["lpips"], 3) for row in means.values()]
         found.append([f"LPIPS, {networks.looked_through}", *cells])
     return found
 

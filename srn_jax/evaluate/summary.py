@@ -34,7 +34,8 @@ EXPLANATION = (
     "population covariance, mean over channels, at positions whose window lies on the canvas (scikit-image's with "
     "gaussian_weights). L1: mean absolute difference in [0, 1]. Unknown: the synthesized region alone. Seam error: "
     "across the border, the mean absolute difference of the step in the completed picture and in the real one; step "
-    "at the border: its mean size over that of the real one, above 1 a visible line, below 1 a blur."
+    "at the border: its mean size over that of the real one, above 1 a visible line, below 1 a blur; where the real "
+    "one is 0 the picture does not count."
 )
 
 
@@ -47,11 +48,13 @@ class Mean(NamedTuple):
 
 
 def means(scores: list[dict[str, float]]) -> dict[str, Mean]:
-    """Returns the mean of each score over pictures; where a picture's is NaN, it does not count."""
+    """Returns the mean of each score over pictures; where a picture's is NaN, or a ratio to 0, it does not count."""
     found = {}
     for column in (*COLUMNS, *([LPIPS] if "lpips" in scores[0] else [])):
         values = np.array([row[column.name] for row in scores], np.float64)
-        values = np.minimum(values[~np.isnan(values)], EXACT_DB if "psnr" in column.name else np.inf)
+        if "psnr" in column.name:
+            values = np.minimum(values, EXACT_DB)
+        values = values[np.isfinite(values)]
         if not len(values):
             found[column.name] = Mean(float("nan"), float("nan"), 0)
             continue
@@ -65,7 +68,7 @@ def rows(summary: dict[str, dict[str, Mean]]) -> list[list[str]]:
     """Returns a table of {system: means} in words: a heading, and a row a system."""
     found = [["system", *(column.heading for column in COLUMNS)]]
     for system, row in summary.items():
-        found.append([system, *(_in_words(row[column.name], column.decimals) for column in COLUMNS)])
+        found.append([system, *(in_words(row[column.name], column.decimals) for column in COLUMNS)])
     return found
 
 
@@ -99,7 +102,8 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _in_words(one: Mean, decimals: int) -> str:
+def in_words(one: Mean, decimals: int) -> str:
+    """Returns a mean and its interval with so many decimals."""
     if np.isnan(one.mean):
         return "none"
     return f"{one.mean:.{decimals}f}" + ("" if np.isnan(one.half) else f" ± {one.half:.{decimals}f}")

@@ -18,7 +18,7 @@ from srn_jax.infer.jobs import Job, check_free, list_jobs
 from srn_jax.infer.manifest import Manifest, digest_of
 from srn_jax.infer.margins import sides_for, trained_ratio
 from srn_jax.infer.options import parse
-from srn_jax.infer.photo import check_output, read_photo, write_photo
+from srn_jax.infer.photo import allow_large_pictures, check_output, read_photo, write_photo
 from srn_jax.pictures import crop_and_resize
 
 
@@ -27,14 +27,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     allocator.keep_freed_memory()
     cache.keep_programs(options.compilation_cache)
+    allow_large_pictures()
     try:
         generator = load_generator(options.checkpoint)
         source, target = files.expand(options.input, "--input"), files.expand(options.output, "--output")
         jobs = list_jobs(source, target, f".{options.format}")
         if source.is_dir():
             manifest = Manifest(target, _settings(generator, options), anew=options.force)
-            if not (options.force or manifest.goes_on):
-                check_free(jobs)
+            if not options.force:
+                check_free([job for job in jobs if not manifest.lists(job)])
+            manifest.expect(jobs)
             return run_folder(generator, jobs, manifest, options)
         if not options.force:
             check_free(jobs)
@@ -59,9 +61,9 @@ def run_folder(generator: Generator, jobs: list[Job], manifest: Manifest, option
             for (_, job), one in zip(left, tqdm(made, unit=" pictures"), strict=True):
                 try:
                     manifest.add(job, one.result())
-                except InputError as error:
+                except (InputError, MemoryError) as error:
                     failed += 1
-                    tqdm.write(f"skipped {job.source}: {error}", file=sys.stderr)
+                    tqdm.write(f"skipped {job.source}: {error or 'not enough memory'}", file=sys.stderr)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -74,7 +76,10 @@ def run_folder(generator: Generator, jobs: list[Job], manifest: Manifest, option
 def run_one(
     generator: Generator, job: Job, options: argparse.Namespace, number: int, *, bar: bool = False
 ) -> dict[str, Any]:
-    """Paints around one picture and writes it; returns what was made, as JSON can hold it."""
+    """Paints around one picture and writes it; returns what was made, as JSON can hold it.
+
+    `bar` is for a picture by itself: it shows the passes, and one that is its whole canvas already is an error.
+    """
     photo = read_photo(job.source)
     if options.fit:
         fitted = crop_and_resize(Image.fromarray(photo.pixels), generator.known, 1.0, (0.5, 0.5))
@@ -87,7 +92,11 @@ def run_one(
     height, width = sides.top + size[0] + sides.bottom, sides.left + size[1] + sides.right
     check_output(job.target, (height, width))
     facts: dict[str, Any] = {"picture": [size[1], size[0]], "canvas": [width, height], "margins": sides._asdict()}
-    if options.rounding == "truncate":
+    if not any(sides):
+        if bar:
+            raise InputError(f"there is nothing to paint: the picture, {width}x{height}, is the whole canvas")
+        canvas, facts = photo.pixels, facts | {"passes": 0}  # of a folder, this one has what all are to have
+    elif options.rounding == "truncate":
         mask = np.ones((height, width), bool)
         mask[sides.top : sides.top + size[0], sides.left : sides.left + size[1]] = False
         try:

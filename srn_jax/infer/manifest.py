@@ -33,17 +33,16 @@ class Manifest:
           InputError: the record is of other settings, or cannot be read.
         """
         self._file = folder / NAME
-        self.goes_on = self._file.exists() and not anew  # outputs that are there are of the same settings
         self._settings = settings
         self._pictures: dict[str, dict[str, Any]] = {}
         self._saved = time.monotonic()
-        if self.goes_on:
+        if self._file.exists() and not anew:
             self._pictures = self._recorded()
 
     def _recorded(self) -> dict[str, dict[str, Any]]:
         try:
             found = json.loads(self._file.read_text())
-            settings, pictures = found["settings"], {one["output"]: one for one in found["pictures"]}
+            settings, pictures = dict(found["settings"]), {one["output"]: one for one in found["pictures"]}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self._file} cannot be read ({error}); --force begins anew") from error
         changed = [key for key in {**settings, **self._settings} if settings.get(key) != self._settings.get(key)]
@@ -54,17 +53,32 @@ class Manifest:
             )
         return pictures
 
+    def lists(self, job: Job) -> bool:
+        """Returns whether the output is the record's: what lies there may be replaced."""
+        return self._output(job) in self._pictures
+
+    def expect(self, jobs: list[Job]) -> None:
+        """Lists the outputs that are to come, so that a run killed between one and its record goes on all the same."""
+        for job in jobs:
+            self._pictures.setdefault(self._output(job), {"input": str(job.source), "output": self._output(job)})
+
     def has(self, job: Job) -> bool:
         """Returns whether the output is there, made of what the input is now."""
-        entry = self._pictures.get(str(job.target.relative_to(self._file.parent)))
-        return entry is not None and job.target.exists() and entry.get("sha256") == _digest(job.source)
+        made = self._pictures.get(self._output(job), {}).get("sha256")
+        try:
+            return made is not None and job.target.exists() and made == _digest(job.source)
+        except InputError:  # which is told when it is to be painted
+            return False
 
     def add(self, job: Job, facts: dict[str, Any]) -> None:
         """Records an output that was written; saves now and then."""
-        output = str(job.target.relative_to(self._file.parent))
+        output = self._output(job)
         self._pictures[output] = {"input": str(job.source), "sha256": _digest(job.source), "output": output, **facts}
         if time.monotonic() - self._saved > _SAVE_EVERY_SECONDS:
             self.save()
+
+    def _output(self, job: Job) -> str:
+        return str(job.target.relative_to(self._file.parent))
 
     def save(self) -> None:
         """Writes the record."""

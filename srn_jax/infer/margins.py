@@ -41,15 +41,17 @@ def sides_for(generator: Generator, picture: Size, wanted: Wanted, number: int =
 
     Sides alone are what they say, and 0 where they say nothing. A canvas places the picture as `placing` says, by
     default as the generator was trained, random standing for the middle; sides that are given besides stay. Where
-    nothing is asked for the canvas is as many times the picture as at training.
+    nothing is asked for the canvas is as many times the picture as at training. All are 0 where it is the picture.
 
     Raises:
-      InputError: the canvas is smaller than the picture, sides do not add up to it, or nothing would be painted.
+      InputError: the canvas is smaller than the picture, sides do not add up to it, or those given are all 0.
     """
     given = [wanted.top, wanted.bottom, wanted.left, wanted.right]
     whole = any((wanted.size, wanted.aspect, wanted.ratio))
     if not whole and any(side is not None for side in given):
         sides = Sides(*(side or 0 for side in given))
+        if not any(sides):
+            raise InputError("there is nothing to paint: all margins are 0")
     else:
         canvas = _canvas(generator, picture, wanted)
         if canvas[0] < picture[0] or canvas[1] < picture[1]:
@@ -63,8 +65,6 @@ def sides_for(generator: Generator, picture: Size, wanted: Wanted, number: int =
         rows = _pair("top", "bottom", wanted.top, wanted.bottom, canvas[0] - picture[0], top)
         columns = _pair("left", "right", wanted.left, wanted.right, canvas[1] - picture[1], left)
         sides = Sides(*rows, *columns)
-    if not any(sides):
-        raise InputError(f"there is nothing to paint: the picture, {picture[1]}x{picture[0]}, is the whole canvas")
     return sides
 
 

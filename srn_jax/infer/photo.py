@@ -2,17 +2,19 @@
 
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from absl import logging
 from jaxtyping import UInt8
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageFile
 
 from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
-from srn_jax.pictures import open_picture, to_rgb
+from srn_jax.pictures import open_picture, to_rgb, upright
 
 
 class Photo(NamedTuple):
@@ -37,11 +39,12 @@ class Format(NamedTuple):
     options: dict[str, Any]
     longest: int
     alpha: bool
+    most_exif: int = 2**31 - 1  # bytes
 
 
 _DEEP = re.compile(r";16[BLNS]")  # in Pillow's names of raw modes with 16 bits a channel; ;16 alone are 16 a pixel
 _MAX_PIXELS = 400_000_000  # of a canvas, which takes 12 bytes of memory a pixel while it is put together
-_JPEG = Format({"format": "JPEG", "quality": 95, "subsampling": 0}, 65_500, alpha=False)
+_JPEG = Format({"format": "JPEG", "quality": 95, "subsampling": 0}, 65_500, alpha=False, most_exif=65_533)
 FORMATS = {
     ".png": Format({"format": "PNG"}, 2**31 - 1, alpha=True),
     ".jpg": _JPEG,
@@ -60,12 +63,12 @@ def read_photo(path: Path) -> Photo:
     """
     try:
         with open_picture(path) as picture:
-            if picture.mode.startswith(("I", "F")) or any(_DEEP.search(str(tile.args)) for tile in picture.tile):
+            if _is_deep(picture):
                 raise InputError(f"{path} has more than 8 bits a channel, which would be lost; save it with 8 bits")
             picture.load()
             profile = picture.info.get("icc_profile")
-            picture = ImageOps.exif_transpose(picture)
-            exif = picture.getexif().tobytes()
+            picture = upright(picture)
+            exif = _exif_of(picture)
         if profile and profile[16:20] != b"RGB ":
             picture, profile = _by_profile(picture, profile), None
         transparent = None
@@ -75,8 +78,35 @@ def read_photo(path: Path) -> Photo:
         return Photo(np.asarray(to_rgb(picture)), transparent, profile, exif)
     except InputError:
         raise
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path} has more pixels than can be worked on ({str(error).split(', ')[0]})") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
         raise InputError(f"{path} is no picture that can be read ({error})") from error
+
+
+def allow_large_pictures() -> None:
+    """Lets Pillow read as many pixels as can be worked on, in silence; it would warn of 90 million, and refuse 179."""
+    Image.MAX_IMAGE_PIXELS = _MAX_PIXELS // 2  # it refuses twice as many
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of large ones, and of EXIF that is cut off
+
+
+def _is_deep(picture: ImageFile.ImageFile) -> bool:
+    """Returns whether the file has more than 8 bits a channel, whatever Pillow would make of them."""
+    raw = [tile.args for tile in picture.tile]
+    maximum = [arg for args in raw if picture.format == "PPM" and isinstance(args, tuple) for arg in args]
+    return (
+        picture.mode.startswith(("I", "F"))
+        or any(_DEEP.search(str(args)) for args in raw)
+        or any(isinstance(arg, int) and arg > 255 for arg in maximum)
+    )
+
+
+def _exif_of(picture: Image.Image) -> bytes:
+    try:
+        exif = picture.getexif()
+        return exif.tobytes() if exif else b""
+    except Exception:  # damaged: Pillow raises whatever the broken bytes provoke
+        return b""
 
 
 def _by_profile(picture: Image.Image, profile: bytes) -> Image.Image:
@@ -117,9 +147,12 @@ def write_photo(path: Path, canvas: UInt8[np.ndarray, "h w 3"], photo: Photo, co
         picture.paste(Image.fromarray(photo.transparent), (corner[1], corner[0]))
     kept: dict[str, Any] = {"exif": photo.exif, "icc_profile": photo.profile}
     kept = {name: value for name, value in kept.items() if value}
+    if len(photo.exif) > form.most_exif:
+        logging.warning("%s: the EXIF, %d bytes, is more than the format takes, and is left out", path, len(photo.exif))
+        del kept["exif"]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as beside:
             picture.save(beside, **form.options, **kept)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # the latter where a format cannot hold what it is given
+        raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error

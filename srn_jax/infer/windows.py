@@ -11,6 +11,8 @@ from typing import NamedTuple
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size, offset_bounds
 
+_MAX_PIXELS = 100_000_000  # of a working canvas, which takes some 60 bytes of memory a pixel
+
 
 class Sides(NamedTuple):
     """How far the canvas reaches beyond the picture, in pixels."""
@@ -115,7 +117,7 @@ def plan(picture: Size, margins: Sides, *, known: Size, canvas: Size, placing: s
       placing: how the known rectangle lay then, a name in `geometry.MARGINS`.
 
     Raises:
-      InputError: the model's canvas is its known rectangle.
+      InputError: the model's canvas is its known rectangle; the working canvas would be beyond all bounds.
     """
     least, greatest = offset_bounds(placing, canvas, known)
     model = tuple(_Axis(*one) for one in zip(known, canvas, least, greatest, strict=True))
@@ -123,6 +125,13 @@ def plan(picture: Size, margins: Sides, *, known: Size, canvas: Size, placing: s
     scale = max(max(known[i] / picture[i ^ (turns % 2)] for i in (0, 1)) for turns, _ in turned)
     working = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
     scaled = [math.ceil(side * working[i // 2] / picture[i // 2]) for i, side in enumerate(margins)]
+    whole = working[0] + scaled[0] + scaled[1], working[1] + scaled[2] + scaled[3]
+    if whole[0] * whole[1] > _MAX_PIXELS:
+        raise InputError(
+            f"the picture is {picture[1]}x{picture[0]}; at the model's scale, {working[1]}x{working[0]}, its canvas "
+            f"would be {whole[1]}x{whole[0]}, {whole[0] * whole[1] / 1e6:,.0f} million pixels; it takes up to "
+            f"{_MAX_PIXELS / 1e6:,.0f} million: smaller margins, or a picture that is larger or less thin"
+        )
     margins = Sides(*scaled)
     there = Sides(0, 0, 0, 0)  # what has been painted, in upright words
     rounds = []
