@@ -21,7 +21,8 @@ def sub_grids_pay() -> bool:
 def block_entries() -> int:
     """Returns how many similarities ID-MRF has in memory at a time, in each of several arrays.
 
-    On a CPU 4 MB, which its caches hold (of 2**18 to 2**22 none stood out); elsewhere 64 MB, in few launches.
+    On a CPU 4 MB, which its caches hold (of 2**18 to 2**22 none stood out); elsewhere 64 MB, all of a 64 x 64 map, so
+    that it takes few launches (nothing else was tried there).
     """
     return 2**20 if jax.default_backend() == "cpu" else 2**24
 

@@ -1,7 +1,7 @@
 """The gradient in the kernel of a dilated convolution, by its sub-grids, which count as images and know no dilation.
 
 On a GPU XLA has cuDNN compute every convolution and gradient but this one: it convolves with the whole map as the
-kernel, in 8 to 11 times as long (benchmarks/README.md).
+kernel, in 7 to 11 times as long (benchmarks/README.md).
 """
 
 import jax.numpy as jnp

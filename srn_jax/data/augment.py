@@ -15,7 +15,7 @@ def jitter_color(picture: Image.Image, strength: float, rng: np.random.Generator
     """Returns the RGB picture with brightness, contrast, saturation and hue changed at random.
 
     `strength` in [0, 1]: 0 changes nothing; at 1 factors lie in [0.4, 1.6], and hue anywhere on the circle. All four
-    are linear in a pixel's colors, and so one product: a tenth of the time that one after the other takes.
+    are affine in a pixel's colors, and so one matrix: a fraction of the time that one after the other takes.
     """
     if strength == 0.0:
         return picture

@@ -21,18 +21,33 @@ def match_tones(
       place: where the picture lies.
       feather: pixels, 1 or more.
     """
-    first_row, first_column = max(place.top - feather, 0), max(place.left - feather, 0)
-    rows = np.arange(first_row, min(place.top + place.height + feather, canvas.shape[0]))
-    columns = np.arange(first_column, min(place.left + place.width + feather, canvas.shape[1]))
-    near_rows = (rows - place.top).clip(0, place.height - 1)
-    near_columns = (columns - place.left).clip(0, place.width - 1)
-    distance = np.hypot((rows - place.top - near_rows)[:, None], (columns - place.left - near_columns)[None, :])
-    fade = np.where(distance <= feather, 0.5 + 0.5 * np.cos(np.pi * distance / (feather + 1)), 0.0)
-    shifts = _shifts(canvas, picture, place, feather / 4)
-    shift = shifts[_number(near_rows[:, None], near_columns[None, :], place)] * fade * (distance > 0)
-    result = canvas.copy()
-    result[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] += shift.astype(canvas.dtype)
+    top, left, bottom, right = place.top, place.left, place.top + place.height, place.left + place.width
+    first_row, last_row = max(top - feather, 0), min(bottom + feather, canvas.shape[0])
+    first_column, last_column = max(left - feather, 0), min(right + feather, canvas.shape[1])
+    shifts, result = _shifts(canvas, picture, place, feather / 4), canvas.copy()
+    for above_or_below in ((first_row, top), (bottom, last_row)):
+        _shift(result, above_or_below, (first_column, last_column), shifts, place, feather)
+    for beside in ((first_column, left), (right, last_column)):
+        _shift(result, (top, bottom), beside, shifts, place, feather)
     return result
+
+
+def _shift(
+    canvas: Float[np.ndarray, "h w"],
+    rows: tuple[int, int],
+    columns: tuple[int, int],
+    shifts: Float[np.ndarray, " n"],
+    place: Box,
+    feather: int,
+) -> None:
+    """Shifts what lies in a strip, from the first of `rows` and `columns` to before the last, in place."""
+    row, column = np.arange(*rows)[:, None], np.arange(*columns)[None, :]
+    near_row = (row - place.top).clip(0, place.height - 1)
+    near_column = (column - place.left).clip(0, place.width - 1)
+    distance = np.hypot(row - place.top - near_row, column - place.left - near_column)
+    fade = np.where(distance <= feather, 0.5 + 0.5 * np.cos(np.pi * distance / (feather + 1)), 0.0)
+    shift = shifts[_number(near_row, near_column, place)] * fade
+    canvas[rows[0] : rows[1], columns[0] : columns[1]] += shift.astype(canvas.dtype)
 
 
 def _shifts(
