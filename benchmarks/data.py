@@ -4,7 +4,8 @@
     python -m benchmarks.data --folder FOLDER --steps 50
 
 Without a folder it writes 1,000 JPEGs (quality 90), cut from the photographs that scikit-image carries, to a temporary
-one. A step is 6 batches of 16. The DataLoader decodes with Pillow as we do, and cuts and flips alike, and changes colors as much, by Pillow's enhancers.
+one. A step is 6 batches of 16. The DataLoader decodes with Pillow as we do, cuts and flips alike, and changes colors as
+much, by Pillow's enhancers.
 """
 
 import tempfile
