@@ -13,8 +13,8 @@ import pytest
 from tests import programs
 
 pytestmark = pytest.mark.slow
-KILLS = 10  # of each of two runs, which two processes of pytest can take side by side
-STEPS = 60  # of each phase; 10 lives of a second or so do not reach the end
+KILLS = 6  # of each of two runs, which two processes of pytest can take side by side
+STEPS = 40  # of each phase; 6 lives of a second or so do not reach the end
 SETTINGS = (
     f"--config.reconstruction.steps={STEPS}",
     f"--config.adversarial.steps={STEPS}",
