@@ -19,7 +19,7 @@ weight beside an adversarial loss of 2.5 times its own.
 from srn_jax.config import Config
 from srn_jax.tables import pick
 
-# Runs that began at 5e-4, or with Adam's 0.5 and 0.9, lost a direction of color within 200 steps, and for good.
+# Earlier runs at 5e-4, with Adam's 0.5 and 0.9, lost a direction of color within 200 steps; at 2e-4 with these, none.
 _RECONSTRUCTION = {
     "reconstruction.learning_rate": 3e-4,
     "reconstruction.warmup_steps": 500,

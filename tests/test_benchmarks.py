@@ -61,6 +61,11 @@ def test_training_steps(tmp_path):
     assert all(list(contestants) == ["ours", "eager"] for contestants in found.values())
 
 
+def test_training_steps_in_bfloat16(tmp_path):
+    found = short(tmp_path, "train_step", "--dtype", "bfloat16", "--contestants", "ours", "eager")
+    assert set(found) == {"pre-training step", "full step"}
+
+
 def test_id_mrf(tmp_path):
     found = short(tmp_path, "id_mrf")
     assert {what.partition(",")[0] for what in found} == {"paper 8 x 8", "release 8 x 8"}

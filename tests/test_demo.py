@@ -93,6 +93,16 @@ def test_the_example_is_of_the_kind_that_a_model_in_the_box_knows(name, tmp_path
     assert cat.pixels.shape == (300, 451, 3)
 
 
+def test_uploads_that_are_gone_or_too_large_for_pillow_get_a_line(tmp_path, monkeypatch):
+    actions = pytest.importorskip("srn_jax.demo.actions")
+    with pytest.raises(InputError, match="That upload is gone: drop the photograph once more"):
+        actions._read_upload(tmp_path / "gone.png")
+    Image.fromarray(noise(9, 7, 3)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 31)
+    with pytest.raises(InputError, match="That photograph is too large; this page takes up to 30 million"):
+        actions._read_upload(tmp_path / "large.png")
+
+
 @pytest.mark.parametrize("port", ["0", "70000"])
 def test_ports_that_are_none_are_refused(capsys, port):
     with pytest.raises(SystemExit):
@@ -304,7 +314,8 @@ def test_an_address_that_cannot_be_listened_on_gets_one_line(workdir, capsys, ho
 
 
 @pytest.mark.slow
-def test_nothing_stays_when_it_ends(browser, workdir, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])  # the latter as its terminal is closed
+def test_nothing_stays_when_it_ends(browser, workdir, tmp_path, number):
     folder = tmp_path / "tmp"
     folder.mkdir()
     Image.fromarray(noise(20, 30, 3)).save(tmp_path / "photo.png")
@@ -314,6 +325,6 @@ def test_nothing_stays_when_it_ends(browser, workdir, tmp_path):
         visit.paint()
         visit.page.close()
         assert not list(folder.rglob("photo*"))  # an upload goes as soon as it is read
-        page.process.send_signal(signal.SIGTERM)
+        page.process.send_signal(number)
         assert page.process.wait(60) == 0
     assert os.listdir(folder) == []

@@ -315,6 +315,21 @@ def test_pictures_of_a_folder_that_fail_are_named_and_the_others_written(run):
     assert "Traceback" not in err
 
 
+def test_a_picture_that_memory_does_not_hold_does_not_end_the_rest(run, monkeypatch):
+    write("in/a.png")
+    write("in/b.png")
+
+    def exhausted(path: Path, *rest: object) -> None:
+        if path.name == "a.png":
+            raise MemoryError
+        photo.write_photo(path, *rest)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(program, "write_photo", exhausted)
+    status, out, err = run("--input", "in", "--output", "out")
+    assert (status, out) == (1, "wrote 1 of 2 pictures to out\n")
+    assert "skipped in/a.png: not enough memory" in err
+
+
 def test_outputs_are_replaced_by_force_alone(run):
     before = {name: write(name) for name in ("in/a.png", "in/b.png")}
     Path("out").mkdir()

@@ -13,8 +13,8 @@ import pytest
 from tests import programs
 
 pytestmark = pytest.mark.slow
-KILLS = 6  # of each of two runs, which two processes of pytest can take side by side
-STEPS = 40  # of each phase; 6 lives of a second or so do not reach the end
+KILLS = 20
+STEPS = 120  # of each phase; 20 lives of a second or so do not reach the end
 SETTINGS = (
     f"--config.reconstruction.steps={STEPS}",
     f"--config.adversarial.steps={STEPS}",
@@ -93,13 +93,12 @@ def test_a_reader_that_dies_ends_the_run_with_a_line(tmp_path):
     assert "Traceback" not in err, err
 
 
-@pytest.mark.parametrize("seed", [4, 5])
-def test_kills_change_nothing(tmp_path, seed):
+def test_twenty_kills_change_nothing(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     programs.finish(programs.start(whole, *SETTINGS))
-    chance = random.Random(seed)
+    chance = random.Random(4)
     saving = sum(live_and_die(killed, chance) for _ in range(KILLS))
-    assert saving >= 1  # some of them must have hit a save
+    assert saving >= 2  # some of them must have hit a save
     programs.finish(programs.start(killed, *SETTINGS))
     for a, b in zip(programs.saved(whole, 2 * STEPS), programs.saved(killed, 2 * STEPS), strict=True):
         np.testing.assert_array_equal(a, b)

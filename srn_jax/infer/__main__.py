@@ -63,7 +63,7 @@ def run_folder(generator: Generator, jobs: list[Job], manifest: Manifest, option
                     manifest.add(job, one.result())
                 except (InputError, MemoryError) as error:
                     failed += 1
-                    tqdm.write(f"skipped {job.source}: {error or 'not enough memory'}", file=sys.stderr)
+                    tqdm.write(f"skipped {job.source}: {str(error) or 'not enough memory'}", file=sys.stderr)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

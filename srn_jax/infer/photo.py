@@ -93,11 +93,11 @@ def allow_large_pictures() -> None:
 def _is_deep(picture: ImageFile.ImageFile) -> bool:
     """Returns whether the file has more than 8 bits a channel, whatever Pillow would make of them."""
     raw = [tile.args for tile in picture.tile]
-    maximum = [arg for args in raw if picture.format == "PPM" and isinstance(args, tuple) for arg in args]
+    brightest = [arg for args in raw if picture.format == "PPM" and isinstance(args, tuple) for arg in args]
     return (
         picture.mode.startswith(("I", "F"))
         or any(_DEEP.search(str(args)) for args in raw)
-        or any(isinstance(arg, int) and arg > 255 for arg in maximum)
+        or any(isinstance(arg, int) and arg > 255 for arg in brightest)
     )
 
 
