@@ -30,6 +30,13 @@ _RECONSTRUCTION = {
 }
 
 STAGES: dict[str, dict[str, object]] = {
+    "quarter": {
+        **_RECONSTRUCTION,
+        "geometry.known": (32, 32),
+        "geometry.canvas": (64, 64),
+        "data.scale": (0.6, 1.0),
+        "reconstruction.steps": 10_000,
+    },
     "half": {
         **_RECONSTRUCTION,
         "geometry.known": (64, 64),

@@ -27,6 +27,14 @@ def block_entries() -> int:
     return 2**20 if jax.default_backend() == "cpu" else 2**24
 
 
+def detail_tile() -> tuple[int, int]:
+    """Returns the (height, width) of the pieces that detail is painted in: on a CPU of what its caches hold.
+
+    Low and wide there, since margins often are; elsewhere whole canvases of common size, for few launches.
+    """
+    return (64, 256) if jax.default_backend() == "cpu" else (1024, 1536)
+
+
 def compiler_options() -> dict[str, str]:
     """Returns what XLA is told when it compiles a program that takes much memory.
 

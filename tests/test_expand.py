@@ -1,12 +1,13 @@
 """`expand`: any margins around any picture."""
 
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
-from srn_jax import SRN, Generator, InputError, expand, extrapolate
-from srn_jax.infer import expand as expand_function
+import srn_jax
+from srn_jax import SRN, Generator, InputError, extrapolate
 from srn_jax.infer import plan_expansion
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.windows import Box, Sides
@@ -14,6 +15,7 @@ from tests.test_generator import tiny_generator
 
 KNOWN, CANVAS = (8, 12), (16, 24)
 SIDES = ("top", "bottom", "left", "right")
+expand = partial(srn_jax.expand, detail=False)  # what the generator paints; tests/test_detail.py has the rest
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +169,7 @@ def test_what_does_not_fit_is_refused(generator, picture, options, message):
 
 @pytest.mark.parametrize("name", ["bottom", "feather"])
 def test_fractions_of_pixels_are_refused(generator, name):
-    unchecked = expand.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]  # users run without the tests' types
+    unchecked = srn_jax.expand.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]  # users run without the tests' types
     with pytest.raises(InputError, match=f"{name} is 2.5; it takes a whole number"):
         unchecked(generator, noise(), **({"bottom": 2} | {name: 2.5}))
 
@@ -175,10 +177,6 @@ def test_fractions_of_pixels_are_refused(generator, name):
 def test_a_raw_tree_of_parameters_is_refused(generator):
     with pytest.raises(InputError, match="params is a dict; expand takes a Generator"):
         expand(generator.params, noise(), top=1)
-
-
-def test_the_package_has_it():
-    assert expand is expand_function
 
 
 def shifts_by_loops(canvas: np.ndarray, picture: np.ndarray, box: Box, feather: int) -> np.ndarray:

@@ -15,6 +15,7 @@ LAYERS = (
     ("files", "tables", "store", "seal", "commandline"),
     ("geometry",),
     ("config", "ops", "pictures", "fills", "metrics", "backend", "cache"),
+    ("detail",),
     ("convolution",),
     ("losses",),
     ("models",),
@@ -29,6 +30,7 @@ LAYERS = (
 FORBIDDEN = {  # beyond the layers: rooms that must not know each other
     "losses": ("models", "config"),
     "models": ("losses", "config"),
+    "detail": ("config", "fills", "metrics"),
     "infer": ("data", "train", "losses"),
     "demo": ("data", "train", "losses", "evaluate"),
     "generator": ("data", "train", "losses"),

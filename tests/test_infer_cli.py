@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srn_jax import SRN, SRNHR, extrapolate, load_generator
+from srn_jax import SRN, SRNHR, expand, extrapolate, load_generator
 from srn_jax.errors import InputError
 from srn_jax.infer import __main__ as program
 from srn_jax.infer import manifest as manifest_module
@@ -64,6 +64,9 @@ def refused(outcome: tuple[object, str, str]) -> str:
     return err.strip()
 
 
+SMALL = ", without detail: it takes 21 pixels on each side"  # what is told of the tests' pictures
+
+
 def noise(seed: int = 0, size: tuple[int, int] = KNOWN) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
 
@@ -97,7 +100,7 @@ def places(canvas: np.ndarray, picture: np.ndarray) -> list[tuple[int, int]]:
 def test_one_picture(run, runs):
     picture = write("in.png")
     status, out, err = run("--input", "in.png", "--output", "out.png")
-    assert (status, out, err) == (0, "wrote out.png, 12x8 -> 24x16 (width x height), 1 pass\n", "")
+    assert (status, out, err) == (0, f"wrote out.png, 12x8 -> 24x16 (width x height), 1 pass{SMALL}\n", "")
     mask = np.ones(CANVAS, bool)
     mask[4:12, 6:18] = False
     np.testing.assert_array_equal(read("out.png"), extrapolate(loaded(str(runs["random"])), picture, mask))
@@ -161,16 +164,49 @@ def test_any_picture_is_painted_at_the_models_scale(run, checkpoint, size):
     assert status == 0
     assert f"{size[1]}x{size[0]} -> {size[1] + 7}x{size[0] + 9} (width x height), " in out
     scale = max(KNOWN[0] / size[0], KNOWN[1] / size[1])
-    at_scale = f"painted with the picture at the model's scale, {round(size[1] * scale)}x{round(size[0] * scale)}\n"
-    assert out.endswith(at_scale)
+    at_scale = f"painted with the picture at the model's scale, {round(size[1] * scale)}x{round(size[0] * scale)}"
+    assert at_scale + (SMALL if min(size) < 21 else ", detail from the picture") + "\n" in out
     np.testing.assert_array_equal(read("out.png")[: size[0], 7:], picture)
+
+
+def test_detail_is_told_and_can_be_turned_off_and_varied(run, runs):
+    picture = write("in.png", noise(size=(24, 30)))
+    made = {}
+    for name, options in {"on": "", "again": "--seed 0", "off": "--detail off", "other": "--seed 4"}.items():
+        status, out, _ = run("--input", "in.png", "--output", f"{name}.png", "--left", 20, *options.split())
+        assert status == 0
+        assert out.rstrip().endswith(", detail from the picture") == (name != "off")
+        made[name] = read(f"{name}.png")
+        np.testing.assert_array_equal(made[name][:, 20:], picture)
+    np.testing.assert_array_equal(made["on"], made["again"])
+    assert all((made["on"] != made[name]).any() for name in ("off", "other"))
+    generator = loaded(str(runs["random"]))
+    np.testing.assert_array_equal(made["off"], expand(generator, picture, left=20, detail=False))
+    np.testing.assert_array_equal(made["other"], expand(generator, picture, left=20, seed=4))
+    Path("in").mkdir()
+    Path("in.png").rename("in/a.png")
+    run("--input", "in", "--output", "out", "--left", 20, "--seed", 4)
+    found = json.loads(Path("out/manifest.json").read_text())
+    assert (found["settings"]["detail"], found["settings"]["seed"]) == ("on", 4)
+    assert found["pictures"][0]["detail"] == "1/1"
+    np.testing.assert_array_equal(read("out/a.png"), made["other"])
+    assert "detail on and now off" in refused(
+        run("--input", "in", "--output", "out", "--left", 20, "--seed", 4, "--detail", "off")
+    )
+
+
+def test_detail_and_the_releases_rounding_exclude_each_other(run):
+    write("in.png")
+    status, out, err = run("--input", "in.png", "--output", "out.png", "--detail", "on", "--rounding", "truncate")
+    assert (status, out) == (2, "")
+    assert "--detail on and --rounding truncate exclude each other" in err
 
 
 def test_passes_are_told(run):
     write("in.png")
     status, out, err = run("--input", "in.png", "--output", "out.png", "--right", 36)
-    assert (status, out) == (0, "wrote out.png, 12x8 -> 48x8 (width x height), 4 passes\n")
-    assert "4/4" in err
+    assert (status, out) == (0, f"wrote out.png, 12x8 -> 48x8 (width x height), 4 passes{SMALL}\n")
+    assert "100%" in err
 
 
 @pytest.mark.parametrize(
@@ -459,6 +495,7 @@ def test_the_manifest_tells_what_was_made_of_what(run):
     found = json.loads(Path("out/manifest.json").read_text())
     assert len(found["settings"].pop("model_sha256")) == 64
     given = {"aspect": "16/9", "feather": 2, "seed": 7, "fit": False, "format": "png", "rounding": "nearest"}
+    given |= {"detail": "on"}
     assert found["settings"] == dict.fromkeys(("top", "bottom", "left", "right", "size", "ratio", "margins")) | given
     (one,) = found["pictures"]
     assert one == {
@@ -470,6 +507,7 @@ def test_the_manifest_tells_what_was_made_of_what(run):
         "margins": {"top": 0, "bottom": 0, "left": 2, "right": 2},
         "passes": 1,
         "worked_at": [12, 8],
+        "detail": "too small",
     }
 
 
@@ -546,7 +584,7 @@ def test_no_two_pictures_share_an_output(run):
 def test_fit_brings_any_picture_to_the_trained_size(run, size):
     picture = write("in.png", noise(size=size))
     status, out, _ = run("--input", "in.png", "--output", "out.png", "--fit")
-    assert (status, out) == (0, "wrote out.png, 12x8 -> 24x16 (width x height), 1 pass\n")
+    assert (status, out) == (0, f"wrote out.png, 12x8 -> 24x16 (width x height), 1 pass{SMALL}\n")
     fitted = np.asarray(crop_and_resize(Image.fromarray(picture), KNOWN, 1.0, (0.5, 0.5)))
     np.testing.assert_array_equal(read("out.png")[4:12, 6:18], fitted)
     if size == KNOWN:
@@ -775,7 +813,7 @@ def test_program_writes_a_picture(runs, tmp_path):
         *("--checkpoint", runs["top"], "--input", tmp_path / "in.png", "--output", tmp_path / "out.png", "--left", 1)
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == f"wrote {tmp_path}/out.png, 12x8 -> 13x8 (width x height), 1 pass\n"
+    assert ended.stdout == f"wrote {tmp_path}/out.png, 12x8 -> 13x8 (width x height), 1 pass{SMALL}\n"
     assert places(read(tmp_path / "out.png"), picture) == [(0, 1)]
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from srn_jax import allocator, cache, files
+from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail
 from srn_jax.generator import Generator, load_generator
 from srn_jax.infer import expand, extrapolate, plan_expansion
@@ -19,6 +20,7 @@ from srn_jax.infer.manifest import Manifest, digest_of
 from srn_jax.infer.margins import sides_for, trained_ratio
 from srn_jax.infer.options import parse
 from srn_jax.infer.photo import allow_large_pictures, check_output, read_photo, write_photo
+from srn_jax.infer.texture import plan_detail
 from srn_jax.pictures import crop_and_resize
 
 
@@ -108,13 +110,23 @@ def run_one(
     else:
         planned = plan_expansion(generator, size, sides)
         facts |= {"passes": planned.passes, "worked_at": list(planned.picture[::-1])}
-        with tqdm(total=planned.passes, unit=" passes", disable=not bar or planned.passes == 1) as progress:
+        wanted_detail = options.detail == "on"
+        levels = plan_detail(size, sides) if wanted_detail else None
+        facts["detail"] = f"1/{2 ** levels.levels[-1].halvings}" if levels else "too small" if wanted_detail else "off"
+        with tqdm(bar_format=_BAR, disable=not bar or (planned.passes == 1 and not levels)) as progress:
+
+            def tell(done: int, of: int) -> None:
+                progress.total = of
+                progress.update(done - progress.n)
+
             canvas = expand(
                 generator,
                 photo.pixels,
                 **sides._asdict(),
                 feather=options.feather,
-                progress=lambda done, of: progress.update(done - progress.n),
+                detail=wanted_detail,
+                seed=options.seed,
+                progress=tell,
             )
     write_photo(job.target, canvas, photo, (sides.top, sides.left))
     return facts
@@ -123,7 +135,7 @@ def run_one(
 def _settings(generator: Generator, options: argparse.Namespace) -> dict[str, Any]:
     """Returns all that a folder's outputs follow from, in the words of the command line."""
     names = ("top", "bottom", "left", "right", "size", "aspect", "ratio", "margins", "seed")
-    names += ("feather", "fit", "format", "rounding")
+    names += ("detail", "feather", "fit", "format", "rounding")
     told = {name: getattr(options, name) for name in names}
     for name in ("size", "ratio"):
         told[name] = told[name] and "x".join(map(str, told[name]))
@@ -131,12 +143,20 @@ def _settings(generator: Generator, options: argparse.Namespace) -> dict[str, An
     return {"model_sha256": digest_of(generator), **told}
 
 
+_BAR = "painting {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
+
+
 def _in_words(facts: dict[str, Any]) -> str:
     (width, height), (canvas_width, canvas_height) = facts["picture"], facts["canvas"]
     passes = f"{facts['passes']} pass{'es' if facts['passes'] > 1 else ''}"
-    seen = facts["worked_at"]
+    seen, detail = facts["worked_at"], facts.get("detail", "off")
     scale = "" if seen == facts["picture"] else f", painted with the picture at the model's scale, {seen[0]}x{seen[1]}"
-    return f"{width}x{height} -> {canvas_width}x{canvas_height} (width x height), {passes}{scale}"
+    texture = {
+        "off": "",
+        "too small": f", without detail: it takes {LEAST_SIDE} pixels on each side",
+        "1/1": ", detail from the picture",
+    }.get(detail, f", detail from the picture at {detail} of its resolution, enlarged: so much is painted")
+    return f"{width}x{height} -> {canvas_width}x{canvas_height} (width x height), {passes}{scale}{texture}"
 
 
 if __name__ == "__main__":

@@ -5,19 +5,21 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from PIL import Image
 
+from srn_jax.detail import work_of
 from srn_jax.errors import InputError
 from srn_jax.generator import Generator
 from srn_jax.geometry import Size
 from srn_jax.infer.checks import check_image, check_known_values
 from srn_jax.infer.extrapolate import extrapolate_stream
 from srn_jax.infer.feather import match_tones
+from srn_jax.infer.resize import Edges, resized
+from srn_jax.infer.texture import plan_detail, with_texture
 from srn_jax.infer.windows import Box, Plan, Round, Sides, Window, plan
 
-Edges = tuple[float, float, float, float]  # left, top, right, bottom, as Pillow has them
 # Where windows overlap the nearer counts more: the higher this is, the less textures blur, and the sharper they change.
 _DECISIVENESS = 3
+_PASS = 40  # tiles of detail that take about as long as a pass, for the progress
 
 
 def expand(
@@ -29,12 +31,16 @@ def expand(
     left: int = 0,
     right: int = 0,
     feather: int = 0,
+    detail: bool = True,
+    seed: int = 0,
     progress: Callable[[int, int], object] | None = None,
 ) -> np.ndarray:
     """Returns `img` with so many pixels painted beyond its sides; its own pixels come back bit for bit.
 
     The model works at its own scale: the picture's shorter side as long as that of the known picture that it was
-    trained with; a larger picture's margins are painted small and enlarged. Where one pass does not make the canvas,
+    trained with. With `detail` what it painted says what lies where, and pieces of `img` itself, at its own resolution,
+    make the picture (`srn_jax.detail`); without, and where `img` has fewer than 21 pixels on a side, it is enlarged.
+    Where one pass does not make the canvas,
     it works outward in windows, each of which sees pixels that are there, in the geometry of its training; what
     overlaps is blended. `plan_expansion` says beforehand how many passes that takes.
 
@@ -43,7 +49,10 @@ def expand(
       img: [h, w, 3], RGB; uint8, or float in [0, 1].
       top, bottom, left, right: pixels of `img`, 0 or more, not all of them 0.
       feather: so many painted pixels next to the picture take on its tone, fading outward; 0 leaves them as they are.
-      progress: is called with the passes done and the passes in all.
+      detail: whether texture is taken from `img`.
+      seed: of detail, 0 to 2**32 - 1; another one gives another version.
+      progress: is called with the work done and the work in all: passes; with `detail` its tiles, of which a pass
+        counts 40.
 
     Returns:
       [top + h + bottom, left + w + right, 3] in the dtype of `img`.
@@ -59,20 +68,46 @@ def expand(
     planned = plan_expansion(params, size, margins)
     if not isinstance(feather, int | np.integer) or feather < 0:
         raise InputError(f"feather is {feather}; it takes a whole number of pixels, 0 or more")
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise InputError(f"seed is {seed}; it takes a whole number, 0 to {2**32 - 1}")
+    levels = plan_detail(size, margins) if detail else None
+    told = _Progress(progress, planned.passes, work_of(levels) if levels else 0)
     channels = [_unit(img[..., channel]) for channel in range(3)]
     whole = (0.0, 0.0, float(size[1]), float(size[0]))
-    seen = np.stack([_resized(channel, whole, planned.picture) for channel in channels], axis=-1).clip(0, 1)
-    working = paint(params, seen, planned, progress)
+    seen = np.stack([resized(channel, whole, planned.picture) for channel in channels], axis=-1).clip(0, 1)
+    working = paint(params, seen, planned, told.a_pass)
     place, result = Box(top, left, *size), np.empty((top + size[0] + bottom, left + size[1] + right, 3), img.dtype)
+    box = _place_of_canvas(planned, size, margins)
+    if levels:
+        working = with_texture(img, working, planned, margins, levels, int(seed), told.a_tile)
+        box = (0.0, 0.0, float(result.shape[1]), float(result.shape[0]))
     for channel, known in enumerate(channels):  # one at a time, since large canvases take much memory
-        box = _place_of_canvas(planned, size, margins)
-        plane = _resized(working[..., channel], box, (result.shape[0], result.shape[1]))
+        plane = resized(working[..., channel], box, (result.shape[0], result.shape[1]))
         if feather:
             plane = match_tones(plane, known, place, feather)
         plane = plane.clip(0.0, 1.0)
         result[..., channel] = np.round(plane * 255) if img.dtype == np.uint8 else plane
     _inside(result, place)[:] = img
     return result
+
+
+class _Progress:
+    """Tells of passes and tiles as of one kind of work."""
+
+    def __init__(self, tell: Callable[[int, int], object] | None, passes: int, tiles: int) -> None:
+        self._tell, self._pass = tell, _PASS if tiles else 1
+        self._done, self._all = 0, passes * self._pass + tiles
+
+    def a_pass(self) -> None:
+        self._add(self._pass)
+
+    def a_tile(self) -> None:
+        self._add(1)
+
+    def _add(self, work: int) -> None:
+        self._done += work
+        if self._tell is not None:
+            self._tell(self._done, self._all)
 
 
 def plan_expansion(params: Any, size: Size, margins: Sides) -> Plan:
@@ -100,16 +135,18 @@ def paint(
     generator: Generator,
     picture: Float[np.ndarray, "h w 3"],
     planned: Plan,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Callable[[], object] = lambda: None,
 ) -> Float[np.ndarray, "canvas_h canvas_w 3"]:
-    """Returns the working canvas of `planned` around `picture`, which is of the size that it says; in [0, 1]."""
+    """Returns the working canvas of `planned` around `picture`, which is of the size that it says; in [0, 1].
+
+    `progress` is called after each pass.
+    """
     margins, (height, width) = planned.margins, planned.picture
     canvas = np.zeros((margins.top + height + margins.bottom, margins.left + width + margins.right, 3), np.float32)
     place = Box(margins.top, margins.left, height, width)
     _inside(canvas, place)[:] = picture
     original = np.zeros((*canvas.shape[:2], 1), bool)
     _inside(original, place)[:] = True
-    done = 0
     for one in planned.rounds:
         view = np.rot90(canvas, one.turns)  # a view: what is written to it lands on the canvas
         weighted, weights = np.zeros_like(view), np.zeros((*view.shape[:2], 1), np.float32)
@@ -119,9 +156,7 @@ def paint(
             weight = _weight(window, generator)[part]
             weighted[here] += pixels[part] * weight
             weights[here] += weight
-            done += 1
-            if progress is not None:
-                progress(done, planned.passes)
+            progress()
         share = np.where(np.rot90(original, one.turns), 0, _share_of_new(one, view.shape))
         new = np.divide(weighted, weights, out=np.zeros_like(view), where=weights > 0)  # at corners they are tiny
         view[:] = np.where(share > 0, view + share * (new - view), view)
@@ -180,14 +215,6 @@ def _weight(window: Window, generator: Generator) -> Float[np.ndarray, "h w 1"]:
 
 def _unit(channel: np.ndarray) -> Float[np.ndarray, "h w"]:
     return channel * np.float32(1 / 255) if channel.dtype == np.uint8 else channel.astype(np.float32)
-
-
-def _resized(plane: Float[np.ndarray, "h w"], box: Edges, size: Size) -> Float[np.ndarray, "new_h new_w"]:
-    """Returns the part `box` of one channel, (left, top, right, bottom), at `size`."""
-    if size == plane.shape and box == (0, 0, plane.shape[1], plane.shape[0]):
-        return plane
-    picture = Image.fromarray(np.ascontiguousarray(plane)).resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box)
-    return np.asarray(picture)
 
 
 def _place_of_canvas(planned: Plan, size: Size, margins: Sides) -> Edges:

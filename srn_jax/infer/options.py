@@ -39,9 +39,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--ratio", type=_ratio, metavar="R", help="so many times the picture, as 2, 1.5 or 2x1 (width x height)"
     )
     canvas.add_argument("--margins", choices=list(MARGINS), help="where the picture lies; by default as at training")
-    canvas.add_argument("--seed", type=int, default=0, help="for --margins random (default 0)")
+    canvas.add_argument("--seed", type=int, default=0, help="of detail and of --margins random (default 0)")
     add(
         "--feather", type=int, default=0, metavar="PIXELS", help="let so many painted pixels take on the picture's tone"
+    )
+    add(
+        "--detail",
+        choices=("on", "off"),
+        help="on: texture from the picture, at its own resolution; another --seed gives another version. off: what the "
+        "model paints, enlarged (default on, but with --rounding truncate)",
     )
     add("--fit", action="store_true", help="first crop and scale the picture to the size that the model was trained at")
     add(
@@ -74,6 +80,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error(f"--feather is {options.feather}; it takes 0 pixels or more")
     if options.feather and options.rounding == "truncate":
         parser.error("--feather and --rounding truncate exclude each other")
+    if options.detail == "on" and options.rounding == "truncate":
+        parser.error("--detail on and --rounding truncate exclude each other")
+    options.detail = options.detail or ("off" if options.rounding == "truncate" else "on")
     names = ("top", "bottom", "left", "right", "size", "aspect", "ratio", "seed")
     options.wanted = Wanted(placing=options.margins, **{name: getattr(options, name) for name in names})
     return options
