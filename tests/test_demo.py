@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from srn_jax.demo import __main__ as program
 from srn_jax.demo.canvas import PRESETS, Percent, on_canvas, shown, sides_of
 from srn_jax.errors import InputError
 from srn_jax.generator import KINDS
+from srn_jax.infer.photo import Photo
 from srn_jax.infer.windows import Sides
 from tests.programs import environment
 from tests.test_generator import save, tiny_generator
@@ -29,6 +30,10 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 SECONDS = 120_000  # milliseconds that a step may take on a busy machine
+OVERFLOWING = """[...document.querySelectorAll("#detail, #soften, #paint, #another, #told, #download")].filter(part => {
+    const place = part.getBoundingClientRect()
+    return place.left < 0 || place.right > window.innerWidth || part.scrollWidth > part.clientWidth
+}).map(part => part.id)"""
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -101,6 +106,85 @@ def test_uploads_that_are_gone_or_too_large_for_pillow_get_a_line(tmp_path, monk
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 31)
     with pytest.raises(InputError, match="That photograph is too large; this page takes up to 30 million"):
         actions._read_upload(tmp_path / "large.png")
+
+
+class Painting:
+    """The page's actions around a photograph, which paint nothing but note how `expand` was called."""
+
+    def __init__(self, monkeypatch, folder: Path, size: tuple[int, int]) -> None:
+        actions = pytest.importorskip("srn_jax.demo.actions")
+        generator = tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24))
+        self.act, self.photo = actions.Actions({"tiny": generator}, folder), Photo(noise(*size, 3))
+        self.calls: list[dict[str, Any]] = []
+        monkeypatch.setattr(actions, "expand", self._expand)
+
+    def _expand(self, generator, pixels, **options) -> np.ndarray:
+        self.calls.append(options)
+        return np.zeros((2 * pixels.shape[0], 2 * pixels.shape[1], 3), np.uint8)
+
+    def paint(self, **options) -> tuple[int, bool, str]:
+        """Returns the version, whether another is to be had, and what is told."""
+        return self._told(self.act.paint(*self._settings(**options)))
+
+    def another(self, version: int, **options) -> tuple[int, bool, str]:
+        return self._told(self.act.another(version, *self._settings(**options)))
+
+    def _settings(self, detail: bool = True) -> tuple[Any, ...]:
+        return self.photo, "tiny", False, detail, 50, 50, 50, 50
+
+    def _told(self, shows: tuple[Any, ...]) -> tuple[int, bool, str]:
+        version, button, _, _, told = shows
+        return version, button["interactive"], told
+
+
+def test_each_version_has_the_next_seed_and_paint_begins_anew(monkeypatch, tmp_path):
+    painting = Painting(monkeypatch, tmp_path, (24, 36))
+    first = (1, True, "72 x 48 pixels, 1 pass, detail from the photograph")
+    assert painting.paint() == first
+    assert painting.another(1) == (2, True, f"{first[2]}, version 2")
+    assert painting.another(2) == (3, True, f"{first[2]}, version 3")
+    assert painting.paint() == first
+    assert [call["seed"] for call in painting.calls] == [0, 1, 2, 0]
+    assert all(call["detail"] for call in painting.calls)
+
+
+def test_without_detail_there_is_no_other_version(monkeypatch, tmp_path):
+    painting = Painting(monkeypatch, tmp_path, (24, 36))
+    assert painting.paint(detail=False) == (0, False, "72 x 48 pixels, 1 pass")
+    assert not painting.calls[0]["detail"]
+    assert painting.another(1, detail=False)[:2] == (0, False)
+
+
+@pytest.mark.parametrize(("version", "detail", "of_use"), [(0, True, False), (2, False, False), (2, True, True)])
+def test_another_version_is_offered_where_it_would_differ(tmp_path, version, detail, of_use):
+    act = pytest.importorskip("srn_jax.demo.actions").Actions({}, tmp_path)
+    assert act.varies(version, detail)["interactive"] is of_use
+
+
+def test_a_new_photograph_has_no_version_yet(tmp_path):
+    act = pytest.importorskip("srn_jax.demo.actions").Actions({}, tmp_path)
+    for shows in (act.example("runs/mine"), act.read(None)):
+        version, button, *_ = shows[-5:]
+        assert (version, button["interactive"]) == (0, False)
+
+
+def test_photographs_too_small_for_detail_are_told_of(monkeypatch, tmp_path):
+    version, another, told = Painting(monkeypatch, tmp_path, (20, 60)).paint()
+    assert (version, another) == (0, False)
+    assert told.endswith(", the photograph is too small for detail: it takes 21 pixels a side")
+
+
+def test_progress_is_the_share_of_the_work(monkeypatch, tmp_path):
+    painting = Painting(monkeypatch, tmp_path, (24, 36))
+    painting.paint()
+    assert painting.calls[0]["progress"](3, 12) == 0.25  # what gradio's own returns where there is no visitor
+
+
+def test_detail_at_a_lower_resolution_is_told_of(monkeypatch, tmp_path):
+    monkeypatch.setattr("srn_jax.detail.pyramid.PAINTED_BUDGET", 5_000)
+    version, another, told = Painting(monkeypatch, tmp_path, (90, 80)).paint()
+    assert (version, another) == (1, True)
+    assert told.endswith(", detail from the photograph at 1/2 of its resolution")
 
 
 @pytest.mark.parametrize("port", ["0", "70000"])
@@ -195,6 +279,15 @@ class Visit:
     def paint(self) -> Path:
         """Paints, and returns the downloaded file."""
         self.page.click("#paint:not([disabled])")
+        return self.download()
+
+    def another(self, version: int) -> Path:
+        """Paints another version, and returns the downloaded file."""
+        self.page.click("#another:not([disabled])")
+        self.page.wait_for_selector(f"#told:has-text(', version {version}')")
+        return self.download()
+
+    def download(self) -> Path:
         with self.page.expect_download() as download:
             self.page.click("#download")
         return Path(download.value.path())
@@ -217,9 +310,38 @@ def test_a_visitor_gets_a_picture(browser, served, workdir, tmp_path, width):
     np.testing.assert_array_equal(found[:, 50:100], noise(40, 50, 3))
     assert np.abs(found.astype(int) - expected).mean() < 1
     visit.page.wait_for_selector("#result img")
-    assert "150 x 40 pixels, " in visit.page.inner_text("#told")
+    told = visit.page.inner_text("#told")
+    assert told.startswith("150 x 40 pixels, ")
+    assert told.endswith(", detail from the photograph")
     assert visit.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")  # no sideways scrolling
+    assert visit.page.evaluate(OVERFLOWING) == []
     assert visit.elsewhere == []
+    visit.page.close()
+
+
+@pytest.mark.slow
+def test_another_version_is_another_picture(browser, served, workdir, tmp_path):
+    photo = noise(40, 50, 3)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    visit = Visit(browser, served)
+    visit.drop(tmp_path / "photo.png")
+    visit.page.uncheck("#soften input")
+    visit.page.wait_for_selector("#paint:not([disabled])")
+    assert visit.page.is_disabled("#another")
+    with Image.open(visit.paint()) as first, Image.open(visit.another(2)) as second:
+        versions = [np.asarray(first).astype(int), np.asarray(second).astype(int)]
+    for seed, version in enumerate(versions):
+        expected = expand(load_generator(workdir), photo, top=20, bottom=20, left=25, right=25, seed=seed)
+        np.testing.assert_array_equal(version[20:60, 25:75], photo)
+        assert np.abs(version - expected).mean() < 1
+    assert np.abs(versions[0] - versions[1]).mean() > 5
+    visit.page.uncheck("#detail input")
+    visit.page.wait_for_selector("#another[disabled]")
+    visit.page.check("#detail input")
+    visit.page.click("#another:not([disabled])")
+    visit.page.wait_for_selector("#told:has-text(', version 3')")
+    visit.page.click("#example")
+    visit.page.wait_for_selector("#another[disabled]")
     visit.page.close()
 
 
@@ -230,12 +352,16 @@ def test_an_example_is_at_hand_and_the_model_that_was_chosen_paints(browser, ser
     visit.page.click("#example")
     visit.page.wait_for_selector("#canvas img")
     visit.page.uncheck("#soften input")
+    visit.page.uncheck("#detail input")
     visit.page.click(f"#model label:has-text('{other}')")
     with resources.as_file(resources.files("skimage") / "data/chelsea.png") as file, Image.open(file) as cat:
         photo = np.asarray(cat.convert("RGB"))
-    expected = expand(load_generator(other), photo, top=150, bottom=150, left=226, right=226)  # of 300 and 451
+    sides = sides_of((300, 451), Percent(50, 50, 50, 50))
+    expected = expand(load_generator(other), photo, **sides._asdict(), detail=False)
     with Image.open(visit.paint()) as made:
         found = np.asarray(made)
+    assert "detail" not in visit.page.inner_text("#told")
+    assert visit.page.is_disabled("#another")
     assert found.shape == expected.shape
     assert np.abs(found.astype(int) - expected).mean() < 1
     visit.page.close()
@@ -268,6 +394,7 @@ def test_visitors_wait_for_each_other_and_get_their_own(browser, served, tmp_pat
         visit = Visit(browser, served)
         visit.drop(tmp_path / f"{number}.png")
         visit.page.wait_for_selector("#canvas img")
+        visit.page.uncheck("#detail input")
         visits.append(visit)
     for visit in visits:
         visit.page.click("#paint:not([disabled])")
@@ -322,6 +449,7 @@ def test_nothing_stays_when_it_ends(browser, workdir, tmp_path, number):
     with serving(folder, workdir) as page:
         visit = Visit(browser, page)
         visit.drop(tmp_path / "photo.png")
+        visit.page.uncheck("#detail input")
         visit.paint()
         visit.page.close()
         assert not list(folder.rglob("photo*"))  # an upload goes as soon as it is read

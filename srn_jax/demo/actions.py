@@ -9,11 +9,13 @@ import gradio as gr
 from PIL import Image
 
 from srn_jax.demo.canvas import PRESETS, Percent, on_canvas, shown, sides_of
+from srn_jax.detail import LEAST_SIDE, Levels
 from srn_jax.errors import InputError
 from srn_jax.generator import KINDS, Generator
 from srn_jax.geometry import Size
 from srn_jax.infer import expand, plan_expansion
 from srn_jax.infer.photo import Photo, read_photo, write_photo
+from srn_jax.infer.texture import plan_detail
 from srn_jax.pictures import open_picture
 
 START = "twice as large"  # the preset of a new photograph
@@ -21,7 +23,8 @@ _EXAMPLE = "data/chelsea.png"  # a cat, in scikit-image
 _USUAL: Size = (3, 4)  # a photograph, for presets that are chosen before there is one
 _MAX_PIXELS = 30_000_000  # of an upload
 _TAKES = f"this page takes up to {_MAX_PIXELS / 1e6:.0f} million"
-_NOTHING = (None, gr.update(visible=False), "")  # result, download, what was told
+# version, button for another, result, download, what was told
+_NOTHING = (0, gr.update(interactive=False), None, gr.update(visible=False), "")
 _PROGRESS = gr.Progress()  # gradio puts the visitor's own in its place
 
 
@@ -69,29 +72,90 @@ class Actions:
             return shown(photo.pixels)
 
     def paint(
-        self, photo: Photo | None, model: str, soften: bool, *percent: int, progress: gr.Progress = _PROGRESS
+        self,
+        photo: Photo | None,
+        model: str,
+        soften: bool,
+        detail: bool,
+        *percent: int,
+        progress: gr.Progress = _PROGRESS,
     ) -> tuple[Any, ...]:
-        """Returns the picture before and after, the file to download, and what was done, in words."""
+        """Returns the version, 1, the button for another, the picture before and after, its file, and it in words.
+
+        Whatever was painted before, it is the first version, of seed 0: the same settings give the same picture. The
+        version is 0 where no detail was made, since all versions would be the same.
+        """
+        return self._paint(1, photo, model, soften, detail, Percent(*percent), progress)
+
+    def another(
+        self,
+        version: int,
+        photo: Photo | None,
+        model: str,
+        soften: bool,
+        detail: bool,
+        *percent: int,
+        progress: gr.Progress = _PROGRESS,
+    ) -> tuple[Any, ...]:
+        """Returns the same as `paint` of the version after `version`, with the next seed."""
+        return self._paint(version + 1, photo, model, soften, detail, Percent(*percent), progress)
+
+    def varies(self, version: int, detail: bool) -> dict[str, Any]:
+        """Returns the button for another version: of use where one was painted, and would be painted anew."""
+        return gr.update(interactive=detail and version > 0)
+
+    def _paint(
+        self,
+        version: int,
+        photo: Photo | None,
+        model: str,
+        soften: bool,
+        detail: bool,
+        percent: Percent,
+        progress: gr.Progress,
+    ) -> tuple[Any, ...]:
         if photo is None:
             raise gr.Error("Drop a photograph first, or once more if that was hours ago.")
         size, generator = _size(photo), self._generators[model]
         try:
-            sides = sides_of(size, Percent(*percent))
+            sides = sides_of(size, percent)
             passes = plan_expansion(generator, size, sides).passes
             canvas = expand(
                 generator,
                 photo.pixels,
                 **sides._asdict(),
                 feather=max(size) // 20 if soften else 0,
-                progress=lambda done, of: progress((done, of), desc="painting", unit="passes"),
+                detail=detail,
+                seed=version - 1,
+                progress=lambda done, of: progress(done / of, desc="painting"),
             )
         except InputError as error:
             raise gr.Error(str(error), duration=None) from error
         file = Path(tempfile.mkdtemp(dir=self._folder)) / "extrapolated.png"
         write_photo(file, canvas, photo, (sides.top, sides.left))
-        told = f"{canvas.shape[1]} x {canvas.shape[0]} pixels, {passes} {'pass' if passes == 1 else 'passes'}"
+        levels = plan_detail(size, sides)
+        told = [f"{canvas.shape[1]} x {canvas.shape[0]} pixels", f"{passes} {'pass' if passes == 1 else 'passes'}"]
+        if detail:
+            told.append(_told_of(levels))
+        if not detail or levels is None:
+            version = 0
+        elif version > 1:
+            told.append(f"version {version}")
         pair = (on_canvas(photo.pixels, sides), shown(canvas))
-        return gr.update(value=pair, visible=True), gr.update(value=str(file), visible=True), told
+        return (
+            version,
+            self.varies(version, detail),
+            gr.update(value=pair, visible=True),
+            gr.update(value=str(file), visible=True),
+            ", ".join(told),
+        )
+
+
+def _told_of(levels: Levels | None) -> str:
+    if levels is None:
+        return f"the photograph is too small for detail: it takes {LEAST_SIDE} pixels a side"
+    halvings = levels.levels[-1].halvings
+    return "detail from the photograph" + (f" at 1/{2**halvings} of its resolution" if halvings else "")
 
 
 def _read_upload(path: Path) -> Photo:

@@ -13,7 +13,7 @@ from srn_jax.geometry import Size
 from srn_jax.infer.windows import Sides
 
 MAX_PERCENT = 200
-_MAX_PIXELS = 40_000_000  # of a canvas: some seconds to enlarge and to write, half a gigabyte
+_MAX_PIXELS = 40_000_000  # of a canvas: half a gigabyte, some seconds to enlarge and to write; minutes with detail
 _SHOWN = 1_200  # longest side of pictures on the page
 
 

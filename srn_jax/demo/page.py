@@ -15,7 +15,12 @@ _REMEMBER_SECONDS = 4 * 3600  # a visitor's photograph, in memory
 _INTRODUCTION = (
     "# Beyond the borders\n"
     "Drop a photograph (JPEG, PNG, WebP, HEIC), choose a canvas, and a small neural network paints what might be "
-    "around it. The photograph itself is not changed. Everything happens on this computer."
+    "around it; pieces of the photograph give it detail. The photograph itself is not changed. Everything happens on "
+    "this computer."
+)
+_SCALE = (
+    "- Around larger photographs a model paints at that scale. With detail, what it paints says what lies where, and "
+    "pieces of the photograph itself make the picture; without, what it paints is enlarged."
 )
 CSS = """
 .gradio-container { max-width: 1100px !important; margin: 0 auto !important }
@@ -23,6 +28,11 @@ footer { display: none !important }
 .margin .head { flex-wrap: nowrap; gap: 0.25rem }
 .margin input[type=number] { min-width: 3rem; padding-inline: 0.25rem }
 .margin .min_value, .margin .max_value { display: none }
+#another { padding-inline: 0.5rem; white-space: nowrap }
+/* Progress: in the picture where there is one, else in the empty text, which would hide it */
+#told:has(.pending) { min-height: 4.5rem }
+#result ~ #told { min-height: 0 !important }
+#result ~ #told .wrap { display: none }
 """
 
 
@@ -39,6 +49,7 @@ def build(generators: dict[str, Generator], folder: Path) -> gr.Blocks:
     ) as page:
         gr.Markdown(_INTRODUCTION)
         photo = gr.State(None, time_to_live=_REMEMBER_SECONDS)
+        version = gr.State(0)  # of what was painted with detail; 0 where nothing was
         with gr.Row():
             with gr.Column(min_width=300):
                 upload = gr.File(label="Photograph", file_types=["image"], elem_id="upload", height=170)
@@ -53,17 +64,23 @@ def build(generators: dict[str, Generator], folder: Path) -> gr.Blocks:
                     rows = [_slider("Top"), _slider("Bottom")]
                 with gr.Row():
                     columns = [_slider("Left"), _slider("Right")]
-                soften = gr.Checkbox(True, label="Soften the border", elem_id="soften")
-                button = gr.Button("Paint", variant="primary", interactive=False, elem_id="paint")
+                with gr.Row():
+                    detail = gr.Checkbox(
+                        True, label="Detail", info="texture from the photograph itself", elem_id="detail", min_width=140
+                    )
+                    soften = gr.Checkbox(True, label="Soften the border", elem_id="soften", min_width=140)
+                with gr.Row(equal_height=True):
+                    button = gr.Button("Paint", variant="primary", interactive=False, elem_id="paint", min_width=100)
+                    another = gr.Button("Another version", interactive=False, elem_id="another", min_width=180)
         result = gr.ImageSlider(
             label="Before and after: move the line", interactive=False, visible=False, elem_id="result", buttons=[]
         )
         told = gr.Markdown(elem_id="told")
         download = gr.DownloadButton("Download PNG", visible=False, elem_id="download")
-        gr.Markdown("\n".join(_about(*item) for item in generators.items()))
+        gr.Markdown("\n".join([*(_about(*item) for item in generators.items()), _SCALE]))
 
         margins = [*rows, *columns]
-        made = [result, download, told]
+        made = [version, another, result, download, told]
         taken = [photo, *margins, canvas, button, *made]
         upload.change(act.read, upload, taken, show_progress="hidden")
         example.click(act.example, model, taken, show_progress="hidden")
@@ -76,7 +93,11 @@ def build(generators: dict[str, Generator], folder: Path) -> gr.Blocks:
             show_progress="hidden",
             trigger_mode="always_last",
         )
-        button.click(act.paint, [photo, model, soften, *margins], made, concurrency_limit=1)
+        detail.input(act.varies, [version, detail], another, show_progress="hidden")
+        settings = [photo, model, soften, detail, *margins]
+        one_at_a_time = {"concurrency_id": "paint", "concurrency_limit": 1}
+        button.click(act.paint, settings, made, **one_at_a_time)
+        another.click(act.another, [version, *settings], made, **one_at_a_time)
     return page
 
 
@@ -89,7 +110,4 @@ def _slider(side: str) -> gr.Slider:
 def _about(name: str, generator: Generator) -> str:
     known, canvas = (f"{width}x{height}" for height, width in (generator.known, generator.canvas))
     learned = f"learned from {KINDS[name]}; around anything else it paints soft tones. It was " if name in KINDS else ""
-    return (
-        f"- Model {name}: {learned}trained to go from {known} to {canvas} pixels. "
-        "Around larger photographs it paints at that scale, and what it paints is enlarged."
-    )
+    return f"- Model {name}: {learned}trained to go from {known} to {canvas} pixels."
