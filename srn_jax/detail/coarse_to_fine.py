@@ -14,7 +14,7 @@ from srn_jax.detail.layout import Layout
 from srn_jax.detail.pyramid import Levels, doubled, halved
 from srn_jax.detail.settings import DEFAULT, Settings
 from srn_jax.detail.source import padded_length
-from srn_jax.detail.stage import LEVELINGS, SEARCHED, Stage, patches_searched
+from srn_jax.detail.stage import LEVELINGS, SEARCHED, Stage, exhaustive_searches, patches_searched
 from srn_jax.detail.tiles import corners
 from srn_jax.geometry import Size
 
@@ -25,8 +25,8 @@ def work_of(levels: Levels, settings: Settings = DEFAULT, tile: Size | None = No
     for number, level in enumerate(levels.levels):
         count, rounds = len(list(corners(level, tile or detail_tile()))), settings.refinements_at(number, level)
         if number == 0:
-            blocks = -(-len(patches_searched(level)) // SEARCHED)
-            total += settings.searches * (blocks + (2 * rounds + 1) * count) + (LEVELINGS + 1) * count
+            total += exhaustive_searches(level, settings) * (-(-len(patches_searched(level)) // SEARCHED) + count)
+            total += (2 * settings.searches * rounds + LEVELINGS + 1) * count
         else:
             total += (2 * rounds + 1) * count
     return total
@@ -56,7 +56,7 @@ def synthesize(
     """
     tile = tile or detail_tile()
     sizes = [level.box.height * level.box.width for level in levels.levels]
-    compared = [size for number, size in enumerate(sizes) if settings.refinements_at(number, levels.levels[number])]
+    compared = [size for number, size in enumerate(sizes) if settings.compares(number, levels.levels[number])]
     lengths = padded_length(max(sizes)), padded_length(max(compared))
     # A tile's operations are too small for all cores of a CPU; elsewhere one tile fills the device.
     with ThreadPoolExecutor(os.cpu_count() if jax.default_backend() == "cpu" else 1) as pool:
@@ -70,7 +70,7 @@ def synthesize(
             small = halved(photo, levels.levels[0].halvings)
             layout = Layout(small, guide, settings.guide, settings.rows)
             stage = Stage(levels.levels[0], 0, small, layout, settings, lengths, tile, each)
-            found = stage.begin(guide, jax.random.fold_in(key, 0))
+            found = stage.begin(jax.random.fold_in(key, 0))
             canvas, shift = stage.settle(*found)
             for number, level in enumerate(levels.levels[1:], 1):
                 small = halved(photo, level.halvings)

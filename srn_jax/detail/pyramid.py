@@ -96,3 +96,8 @@ def doubled(values: Float[np.ndarray, "h w c"], size: Size) -> Float[np.ndarray,
     larger = np.stack([np.asarray(plane) for plane in planes], axis=-1)
     missing = [max(0, wanted - have) for wanted, have in zip(size, larger.shape[:2], strict=True)]
     return np.pad(larger, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")[: size[0], : size[1]]
+
+
+def within(canvas: np.ndarray, box: Box) -> np.ndarray:
+    """Returns the part of a canvas that `box` names, a view."""
+    return canvas[box.top : box.top + box.height, box.left : box.left + box.width]

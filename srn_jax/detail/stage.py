@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 from scipy.ndimage import gaussian_filter
 
+from srn_jax.detail.blocks import laid_out
 from srn_jax.detail.layout import Layout
 from srn_jax.detail.match import BLOCK, FAR, NONE, refine, search_all
-from srn_jax.detail.pyramid import REACH, Box, Level
+from srn_jax.detail.pyramid import REACH, Box, Level, within
 from srn_jax.detail.settings import Settings
 from srn_jax.detail.source import basis_of, features_of, make_source, patch_features
 from srn_jax.detail.tiles import Corner, corners, cut, put
@@ -22,7 +23,7 @@ from srn_jax.geometry import Size
 SEARCHED = 4096  # patches of the canvas at a time in the exhaustive search
 LEVELINGS = 20  # of the coarsest level's tones, SWEEPS each
 _SAMPLES = 20_000  # distances that their spread is read off
-_USE_BLUR, _VARIETY_BLUR = 0.5, 4.0  # pixels of the coarsest level
+_USE_BLUR = 0.5  # pixels of the coarsest level
 _STRIP = 256  # rows at a time, where whole canvases would take much memory
 _LEAST_SPREAD = 1e-6  # of distances: those of flat pictures are 0
 
@@ -57,17 +58,15 @@ class Stage:
         self._source = make_source(photo, lengths[0])
         self._box, self._canvas = np.array(level.box, np.int32), np.array(level.canvas, np.int32)
         self._scale = 2.0**number
-        if settings.refinements_at(number, level):
-            of_photo, self._layout = layout.at(number, level)
+        if settings.compares(number, level):
+            self._of_photo, self._layout = layout.at(number, level)
             self._basis = basis_of(photo)
-            self._features = features_of(photo, of_photo, self._basis, lengths[1])
+            self._features = features_of(photo, self._of_photo, self._basis, lengths[1])
 
-    def begin(self, guide: Canvas, key: Key[Array, ""]) -> tuple[Matches, Distances]:
+    def begin(self, key: Key[Array, ""]) -> tuple[Matches, Distances]:
         """Returns matches of the coarsest level and their distances, found by looking at the whole photograph."""
         height, width = self._photo.shape[:2]
         variance = float(self._photo.reshape(-1, 3).var(axis=0).sum())
-        noise = gaussian_filter(np.asarray(jax.random.normal(key, (height, width))), _VARIETY_BLUR, mode="wrap")
-        dearer = variance * self._settings.variety * noise / noise.std()
         whole = np.zeros((height, width), bool)
         whole[REACH : height - REACH, REACH : width - REACH] = True
         numbers = np.flatnonzero(whole)
@@ -75,24 +74,23 @@ class Stage:
         candidates = np.pad(np.asarray(self._features)[numbers], ((0, room), (0, 0)))
         searched, used = patches_searched(self._level), np.ones((height, width), np.float32)
         matches, distances = self._own_matches(), np.zeros(self._level.canvas, np.float32)
-        canvas = guide.copy()
-        within(canvas, self._level.box)[:] = self._photo
+        box, size, chance = self._level.box, self._level.canvas, variance * self._settings.chance
+        canvas = laid_out(
+            self._photo,
+            self._of_photo,
+            self._layout,
+            size,
+            box,
+            jax.random.fold_in(key, self._settings.searches),
+            chance,
+        )
         for number in range(self._settings.searches):
-            penalty = (dearer + variance * self._settings.crowding * np.maximum(used - 1, 0))[whole]
-            penalty = np.pad(np.float32(penalty), (0, room), constant_values=np.inf)
-            around = cut(canvas, (0, 0), self._level.canvas, REACH, None)
-            wanted = patch_features(around, self._basis), self._layout((0, 0), self._level.canvas)
-            wanted = np.concatenate(wanted, axis=-1).reshape(-1, candidates.shape[-1])[searched]
-
-            def search(first: int, wanted: np.ndarray = wanted, penalty: np.ndarray = penalty) -> np.ndarray:
-                some = wanted[first : first + SEARCHED]
-                padded = np.pad(some, ((0, SEARCHED - len(some)), (0, 0)))
-                return np.asarray(search_all(padded, candidates, penalty))[: len(some)]
-
-            best = np.concatenate(list(self._each(search, range(0, len(searched), SEARCHED))))
-            matches.reshape(-1)[searched] = numbers[best]
-            distances.reshape(-1)[searched] = np.square(candidates[best] - wanted).sum(axis=-1)
-            canvas = self.paint(matches, distances)
+            if number < exhaustive_searches(self._level, self._settings):
+                penalty = (variance * self._settings.crowding * np.maximum(used - 1, 0))[whole]
+                penalty = np.pad(penalty.astype(np.float32), (0, room), constant_values=np.inf)
+                best, away = self._search(canvas, searched, candidates, penalty)
+                matches.reshape(-1)[searched], distances.reshape(-1)[searched] = numbers[best], away
+                canvas = self.paint(matches, distances)
             for one in range(self._settings.refinements_at(0, self._level)):
                 round_key = jax.random.fold_in(jax.random.fold_in(key, number), one)
                 matches, distances = self.refine(canvas, matches, round_key, float(max(height, width)))
@@ -101,7 +99,27 @@ class Stage:
             used = gaussian_filter(used * np.float32(len(numbers) / len(searched)), _USE_BLUR)
         return matches, distances
 
-    def enlarged(self, matches: Matches, coarser: Level) -> Matches:
+    def _search(
+        self,
+        canvas: Canvas,
+        searched: Int[np.ndarray, " t"],
+        candidates: Float[np.ndarray, "n c"],
+        penalty: Float[np.ndarray, " n"],
+    ) -> tuple[Int[np.ndarray, " t"], Float[np.ndarray, " t"]]:
+        """Returns the number of the candidate nearest to each patch that is searched, and how far it is."""
+        around = cut(canvas, (0, 0), self._level.canvas, REACH, None)
+        wanted = patch_features(around, self._basis), self._layout((0, 0), self._level.canvas)
+        wanted = np.concatenate(wanted, axis=-1).reshape(-1, candidates.shape[-1])[searched]
+
+        def search(first: int) -> np.ndarray:
+            some = wanted[first : first + SEARCHED]
+            return np.asarray(search_all(np.pad(some, ((0, SEARCHED - len(some)), (0, 0))), candidates, penalty))
+
+        blocks = list(self._each(search, range(0, len(searched), SEARCHED)))
+        best = np.concatenate(blocks)[: len(searched)]
+        return best, np.square(candidates[best] - wanted).sum(axis=-1)
+
+    def enlarged(self, matches: Int[np.ndarray, "ch cw"], coarser: Level) -> Matches:
         """Returns the matches of the level before at this one: where one was, four go on."""
         (height, width), found = self._photo.shape[:2], self._own_matches()
         columns = np.arange(found.shape[1], dtype=np.int32)
@@ -223,6 +241,13 @@ class Stage:
         return found
 
 
+def exhaustive_searches(level: Level, settings: Settings) -> int:
+    """Returns how many of the coarsest level's searches look at the whole photograph, one at least."""
+    inner = _inner(level.box)
+    pairs = len(patches_searched(level)) * inner.height * inner.width
+    return max(1, min(settings.searches, int(settings.pairs / pairs)))
+
+
 def patches_searched(level: Level) -> Int[np.ndarray, " n"]:
     """Returns the numbers of the canvas' pixels whose patches hold something unknown."""
     needed = np.ones(level.canvas, bool)
@@ -233,11 +258,6 @@ def patches_searched(level: Level) -> Int[np.ndarray, " n"]:
 def _middle(tile: Array) -> np.ndarray:
     """Returns a tile without the pixels around it that leveling needs."""
     return np.asarray(tile)[SWEEPS:-SWEEPS, SWEEPS:-SWEEPS]
-
-
-def within(canvas: np.ndarray, box: Box) -> np.ndarray:
-    """Returns the part of a canvas that `box` names, a view."""
-    return canvas[box.top : box.top + box.height, box.left : box.left + box.width]
 
 
 def _inner(box: Box) -> Box:
