@@ -8,19 +8,22 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 SSIM_WINDOW = 11  # pixels, Gaussian of sigma 1.5, population covariance (Wang et al., 2004)
+_LUMA = (0.299, 0.587, 0.114)
 
 
 @jax.jit
 def scores(
     completed: Float[Array, "h w 3"], truth: Float[Array, "h w 3"], mask: Float[Array, "h w 1"]
 ) -> dict[str, Float[Array, ""]]:
-    """Returns PSNR in dB, SSIM and L1 of one picture, over the canvas and over the unknown region, and its seam.
+    """Returns one picture's PSNR in dB, SSIM and L1, over the canvas and the unknown region, its seam and sharpness.
 
     SSIM's map is averaged over the channels and over the positions whose whole window lies on the canvas: all of them,
     or those at whose centre the mask is 1. L1 is the mean absolute difference. Across the border of the known picture,
     from each known pixel to the unknown one beside it, `seam` is the mean absolute difference of the step in the
     completed picture and the step in the truth; `step` is the mean absolute step over that of the truth: more than 1 is
-    a visible line, less is a blur. Equal pictures have infinite PSNR; an empty region or border gives NaN.
+    a visible line, less is a blur. `sharpness` is the mean gradient of the luma over the unknown region, over that of
+    the truth: less than 1 is a blur, more is noise; gradients are the lengths of the steps to the right and downward,
+    of pixels that have both neighbors. Equal pictures have infinite PSNR; an empty region or border gives NaN.
 
     Args:
       completed, truth: RGB in [0, 1].
@@ -42,6 +45,7 @@ def scores(
         "l1_unknown": _masked_mean(absolute, mask),
         "seam": seam,
         "step": step,
+        "sharpness": _gradients(completed, mask) / _gradients(truth, mask),
     }
 
 
@@ -57,6 +61,12 @@ def _seam(
         real += (jnp.abs(real_step) * crosses).sum()
         count += 3 * crosses.sum()
     return difference / count, made / real
+
+
+def _gradients(picture: Float[Array, "h w 3"], mask: Float[Array, "h w 1"]) -> Float[Array, ""]:
+    luma = (picture * jnp.array(_LUMA)[None, None, :]).sum(axis=-1)
+    here = luma[:-1, :-1]
+    return (jnp.hypot(luma[:-1, 1:] - here, luma[1:, :-1] - here) * mask[:-1, :-1, 0]).sum()
 
 
 def _masked_mean(values: Float[Array, "h w c"], mask: Float[Array, "h w 1"]) -> Float[Array, ""]:

@@ -565,7 +565,7 @@ def test_expand_keeps_the_photograph_and_takes_its_texture(quick, generator, dty
     assert (widen(seed=1) != canvas).any()
     assert (widen(detail=False) != canvas).any()
     made, real = (np.abs(np.diff(one[35:, :23].astype(np.float32), axis=1)).mean() for one in (canvas, photo))
-    assert made > 0.3 * real  # noise is the hardest texture to keep
+    assert made > 0.2 * real  # noise is the hardest texture to keep, and the guide is noise as well
 
 
 @pytest.mark.parametrize("size", [(LEAST_SIDE - 1, 90), (90, LEAST_SIDE - 1), (1, 1)])

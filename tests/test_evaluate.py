@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -15,15 +16,20 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from srn_jax import SRN, Generator, extrapolate
+from srn_jax import SRN, Generator, expand, extrapolate
+from srn_jax.detail import synthesize
+from srn_jax.detail.settings import Settings
 from srn_jax.errors import InputError
 from srn_jax.evaluate import __main__ as program
-from srn_jax.evaluate import summary
-from srn_jax.evaluate.crops import Crops, open_pictures, spread
-from srn_jax.evaluate.judge import ALL_FILLS, Judge
+from srn_jax.evaluate import sheets, summary
+from srn_jax.evaluate.crops import CanvasCrops, open_pictures, spread
+from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
+from srn_jax.evaluate.judge import ALL_FILLS, CanvasJudge
+from srn_jax.infer.windows import Box
 from srn_jax.pictures import crop_and_resize
 from tests.programs import environment
 from tests.test_generator import save, tiny_generator
+from tests.test_metrics import sharpness_by_loops
 from tests.tiny import write_pictures
 
 KNOWN, CANVAS = (12, 16), (24, 32)
@@ -63,7 +69,7 @@ def refused(outcome: tuple[object, str, str]) -> str:
 
 
 def test_a_crop_is_the_largest_window_in_the_middle(generator, photos):
-    crops = Crops(open_pictures(str(photos), "test"), generator, 0)
+    crops = CanvasCrops(open_pictures(str(photos), "test"), generator, 0)
     for number, file in enumerate(sorted(photos.iterdir())):
         crop = crops.read(number)
         assert crop is not None
@@ -76,7 +82,7 @@ def test_a_crop_is_the_largest_window_in_the_middle(generator, photos):
 
 def test_where_the_known_part_lies_hangs_on_seed_and_number_alone(generator, photos):
     def masks(seed: int, numbers: list[int]) -> list[bytes]:
-        crops = Crops(open_pictures(str(photos), "test"), generator, seed)
+        crops = CanvasCrops(open_pictures(str(photos), "test"), generator, seed)
         return [crops.read(number).mask.tobytes() for number in numbers]  # pyright: ignore[reportOptionalMemberAccess]
 
     first = masks(0, [0, 1, 2, 3, 4])
@@ -86,8 +92,8 @@ def test_where_the_known_part_lies_hangs_on_seed_and_number_alone(generator, pho
 
 
 def test_the_judges_pictures_are_those_of_extrapolate(generator, photos):
-    crops = Crops(open_pictures(str(photos), "test"), generator, 0)
-    for one in Judge(generator, 2).judge(crops, range(5)):
+    crops = CanvasCrops(open_pictures(str(photos), "test"), generator, 0)
+    for one in CanvasJudge(generator, 2).judge(crops, range(5)):
         made = extrapolate(generator, one.crop.image, one.crop.mask)
         assert np.abs(one.completed["SRN"].astype(int) - made).max() <= 1
         assert (one.completed["SRN"] != made).mean() < 0.01
@@ -100,8 +106,8 @@ def test_numbers_do_not_depend_on_the_batch(generator, photos, batch):
     """The tests run on several virtual devices, of which 4 are used by a batch of 4, and one by a batch of 1."""
 
     def scores(size: int) -> dict[tuple[int, str, str], float]:
-        crops = Crops(open_pictures(str(photos), "test"), generator, 0)
-        judged = list(Judge(generator, size).judge(crops, range(5)))
+        crops = CanvasCrops(open_pictures(str(photos), "test"), generator, 0)
+        judged = list(CanvasJudge(generator, size).judge(crops, range(5)))
         assert [one.number for one in judged] == list(range(5))
         return {(one.number, s, k): v for one in judged for s, row in one.scores.items() for k, v in row.items()}
 
@@ -110,8 +116,8 @@ def test_numbers_do_not_depend_on_the_batch(generator, photos, batch):
 
 
 def test_scores_by_hand(generator, photos):
-    crops = Crops(open_pictures(str(photos), "test"), generator, 0)
-    for one in Judge(generator, 4).judge(crops, range(5)):
+    crops = CanvasCrops(open_pictures(str(photos), "test"), generator, 0)
+    for one in CanvasJudge(generator, 4).judge(crops, range(5)):
         truth, mask = one.crop.image.astype(np.float64) / 255, one.crop.mask[..., 0] == 1
         for system, completed in one.completed.items():
             difference = np.abs(completed / 255.0 - truth)
@@ -119,12 +125,13 @@ def test_scores_by_hand(generator, photos):
             assert row["l1"] == pytest.approx(difference.mean(), rel=1e-4)
             assert row["l1_unknown"] == pytest.approx(difference[mask].mean(), rel=1e-4)
             assert row["psnr_unknown"] == pytest.approx(-10 * math.log10((difference[mask] ** 2).mean()), rel=1e-4)
+            assert row["sharpness"] == pytest.approx(sharpness_by_loops(completed / 255, truth, mask), rel=1e-4)
 
 
 def test_unreadable_pictures_are_named_and_left_out(generator, photos):
     (photos / "picture_001.png").write_bytes(b"no picture")
-    crops, missing = Crops(open_pictures(str(photos), "test"), generator, 0), []
-    numbers = [one.number for one in Judge(generator, 2).judge(crops, range(5), missing.append)]
+    crops, missing = CanvasCrops(open_pictures(str(photos), "test"), generator, 0), []
+    numbers = [one.number for one in CanvasJudge(generator, 2).judge(crops, range(5), missing.append)]
     assert (numbers, missing) == ([0, 2, 3, 4], [1])
     assert "picture_001.png: UnidentifiedImageError" in crops.why_not(1)
 
@@ -145,6 +152,17 @@ def test_means_and_their_intervals():
     assert found.mean == 3.75
     assert (found.mean - found.half, found.mean + found.half) == pytest.approx((interval.low, interval.high))
     assert found.pictures == 4
+    assert found.median == 3.0
+    assert summary.as_json({"SRN": {"l1": found}})["SRN"]["l1"]["median"] == 3.0
+
+
+def test_medians_have_a_table():
+    found = summary.medians({"SRN": summary.means(rows(1.0, 2.0, 9.0)), "none": summary.means(rows(math.nan))})
+    assert found == [
+        ["medians", "PSNR unknown, dB", "step at the border", "sharpness"],
+        ["SRN", "2.00", "2.00", "2.00"],
+        ["none", *["none"] * 3],
+    ]
 
 
 def test_exact_pictures_count_as_100_db_and_what_is_no_number_does_not_count():
@@ -171,6 +189,7 @@ def test_the_program(capsys, workdir, photos, tmp_path):
     assert out.endswith(f"\nlook at        {output}/report.html\neach picture   {output}/scores.jsonl\n")
     systems = ["SRN", "mean fill", "edge replication", "mirror fill", "Telea"]
     assert [line.split(" |")[0] for line in out.splitlines()[2:7]] == [f"| {name}" for name in systems]
+    assert out.splitlines()[8].startswith("| medians |")
     assert "| FID: not measured, needs --inception FILE" in out
     assert sorted(file.name for file in output.iterdir()) == sorted(
         ["best.png", "median.png", "report.html", "scores.jsonl", "summary.json", "worst.png"]
@@ -179,9 +198,12 @@ def test_the_program(capsys, workdir, photos, tmp_path):
     assert [Path(line["picture"]).name for line in lines] == [f"picture_00{number}.png" for number in (0, 1, 3, 4)]
     found = json.loads((output / "summary.json").read_text())
     assert (found["pictures"], len(found["skipped"])) == (4, 1)
+    assert found["detail"] == "on, but for 4 with a known part of under 21 pixels on a side"
     for system in systems:
         by_hand = np.mean([line[system]["psnr_unknown"] for line in lines])
         assert found["scores"][system]["psnr_unknown"]["mean"] == pytest.approx(by_hand)
+        by_hand = np.median([line[system]["sharpness"] for line in lines])
+        assert found["scores"][system]["sharpness"]["median"] == pytest.approx(by_hand)
     html = (output / "report.html").read_text()
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
     assert len(pictures) == 3
@@ -197,6 +219,21 @@ def test_the_worst_are_the_worst(generator, photos):
     ranked = program._choose(list(range(30)))
     assert ranked == {"worst": [*range(6)], "median": [*range(12, 18)], "best": [29, 28, 27, 26, 25, 24]}
     assert program._choose([3]) == {"worst": [3], "median": [3], "best": [3]}
+
+
+def test_of_few_pictures_none_is_judged_twice(capsys, workdir, photos, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        CanvasCrops, "_cut", lambda self, *given, cut=CanvasCrops._cut: read.append(1) or cut(self, *given)
+    )
+    arguments = ("--checkpoint", workdir, "--data", photos, "--output", tmp_path / "out", "--force")
+    assert run(capsys, *arguments)[0] == 0
+    few = [(tmp_path / "out" / f"{title}.png").read_bytes() for title in ("worst", "median", "best")]
+    assert len(read) == 5
+    monkeypatch.setattr(program, "_KEPT", 4)
+    assert run(capsys, *arguments)[0] == 0
+    assert [(tmp_path / "out" / f"{title}.png").read_bytes() for title in ("worst", "median", "best")] == few
+    assert len(read) == 5 + 5 + 3
 
 
 def test_a_report_is_replaced_by_force_alone(capsys, workdir, photos, tmp_path):
@@ -260,9 +297,9 @@ def test_pictures_none_of_which_is_readable_leave_nothing(capsys, workdir, tmp_p
 
 def test_a_generator_that_diverged_is_named(generator, photos):
     broken = generator.replace(params=jax.tree.map(lambda leaf: leaf * np.nan, generator.params))
-    crops = Crops(open_pictures(str(photos), "test"), generator, 0)
+    crops = CanvasCrops(open_pictures(str(photos), "test"), generator, 0)
     with pytest.raises(InputError, match="paints values that are NaN or infinite"):
-        list(Judge(broken, 2).judge(crops, range(2)))
+        list(CanvasJudge(broken, 2).judge(crops, range(2)))
 
 
 @pytest.mark.parametrize("options", [("--limit", 0), ("--batch", 0), ("--seed", -1)])
@@ -274,6 +311,151 @@ def test_wrong_options_are_refused(capsys, workdir, photos, options):
 
 def test_the_embedded_pictures_can_be_judged(generator):
     assert len(open_pictures("embedded", "test")) == 4
+
+
+# --- With detail ---
+
+
+@pytest.fixture
+def quick_detail(monkeypatch) -> None:
+    quick = partial(synthesize, settings=Settings(searches=1, refinements=(1,)), tile=(32, 64))
+    monkeypatch.setattr("srn_jax.infer.texture.synthesize", quick)
+
+
+@pytest.fixture(scope="module")
+def larger() -> Generator:
+    """A generator whose known part is large enough for detail."""
+    return tiny_generator(SRN((2, 2), width=4), (24, 28), (48, 56))
+
+
+def test_detail_is_that_of_expand(larger, photos, monkeypatch, quick_detail):
+    crops = CanvasCrops(open_pictures(str(photos), "test"), larger, 0)
+    judge = CanvasJudge(larger, 2, detail=True, seed=3)
+    found = list(judge.judge(crops, [0, 2, 4]))
+    assert [list(one.completed) for one in found] == [judge.systems] * 3
+    assert judge.systems[:3] == ["SRN", "SRN + detail", "mean fill"]
+    for one in found:
+        painted = one.completed["SRN"] * np.float32(1 / 255)
+        monkeypatch.setattr(sys.modules["srn_jax.infer.expand"], "paint", lambda *given, painted=painted: painted)
+        expected = expand(larger, one.crop.picture, **one.crop.margins._asdict(), seed=3)
+        np.testing.assert_array_equal(one.completed["SRN + detail"], expected)
+        assert one.scores["SRN + detail"]["sharpness"] > 0
+
+
+def test_detail_can_be_left_out(capsys, larger, photos, tmp_path):
+    workdir = save(tmp_path / "run", larger, 1)
+    output = tmp_path / "out"
+    assert run(capsys, "--checkpoint", workdir, "--data", photos, "--output", output, "--detail", "off")[0] == 0
+    found = json.loads((output / "summary.json").read_text())
+    assert found["detail"] == "off"
+    assert list(found["scores"]) == ["SRN", *ALL_FILLS]
+
+
+# --- At full resolution ---
+
+
+@pytest.mark.parametrize(
+    ("task", "size", "window", "known"),
+    [
+        ("sides", (50, 80), Box(0, 0, 50, 80), Box(0, 16, 50, 48)),
+        ("around", (60, 93), Box(0, 0, 60, 93), Box(10, 16, 40, 61)),
+        ("trained", (48, 64), Box(0, 0, 48, 64), Box(6, 10, 24, 32)),
+        ("trained", (72, 101), Box(0, 2, 72, 96), Box(9, 15, 36, 48)),
+        ("trained", (100, 64), Box(26, 0, 48, 64), Box(6, 10, 24, 32)),
+    ],
+)
+def test_what_is_known_at_full_resolution(generator, task, size, window, known):
+    assert TASKS[task].place(size, generator, (3, 5)) == (window, known)
+
+
+@pytest.mark.parametrize("offset", [(0, 0), (12, 16), (12, 0)])
+def test_known_parts_lie_within_windows(generator, offset):
+    """A corner in which the known part lies stays one."""
+    for height in range(11, 60, 3):
+        for width in range(11, 60, 7):
+            window, known = TASKS["trained"].place((height, width), generator, offset)
+            assert window.top + window.height <= height
+            assert window.left + window.width <= width
+            assert window.height == height or window.width == width
+            for at, whole, part, start in zip(offset, window[2:], known[2:], known[:2], strict=True):
+                assert start in ((0,) if at == 0 else (whole - part, whole - part - 1))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_full_resolution_judges_what_expand_makes(generator, tmp_path, quick_detail, task):
+    photos = write_pictures(tmp_path / "photos", 2, (52, 70))
+    crops = FullResolutionCrops(open_pictures(str(photos), "test"), generator, 0, task)
+    judge = FullResolutionJudge(generator, detail=True, seed=2)
+    (one,) = judge.judge(crops, [1])
+    assert list(one.completed) == judge.systems
+    with Image.open(photos / "picture_001.png") as picture:
+        whole = np.asarray(picture)
+    window, _ = TASKS[task].place((52, 70), generator, crops._offset(1))
+    truth = whole[window.top : window.top + window.height, window.left : window.left + window.width]
+    np.testing.assert_array_equal(one.crop.image, truth)
+    for system, detail in (("SRN", False), ("SRN + detail", True)):
+        made = expand(generator, one.crop.picture, **one.crop.margins._asdict(), detail=detail, seed=2)
+        np.testing.assert_array_equal(one.completed[system], made)
+    mask = one.crop.mask[..., 0] == 1
+    assert not mask.all()
+    for system, completed in one.completed.items():
+        np.testing.assert_array_equal(completed[~mask], truth[~mask])
+        difference = (completed[mask] / 255.0 - truth[mask] / 255.0) ** 2
+        assert one.scores[system]["psnr_unknown"] == pytest.approx(-10 * math.log10(difference.mean()), rel=1e-4)
+
+
+def test_the_program_at_full_resolution(capsys, workdir, tmp_path, quick_detail):
+    """Of photographs of several sizes, of which one has no detail, one is too small, and one is none."""
+    photos = write_pictures(tmp_path / "photos", 1, (40, 50))
+    rng = np.random.default_rng(1)
+    for name, size in (("portrait", (450, 26)), ("small", (36, 24)), ("tiny", (10, 90))):
+        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(photos / f"{name}.png")
+    (photos / "broken.png").write_bytes(b"no picture")
+    output = tmp_path / "out"
+    given = ("--checkpoint", workdir, "--data", photos, "--output", output, "--full_resolution", "sides")
+    status, out, err = run(capsys, *given)
+    assert status == 0, err
+    assert f"skipped {photos}/tiny.png: 90x10 pixels are too few to judge" in err
+    assert "FID" not in out
+    found = json.loads((output / "summary.json").read_text())
+    assert (found["pictures"], len(found["skipped"])) == (3, 2)
+    assert found["known"] == "the middle 60 % of the width, at full height"
+    assert found["canvas"] == "the whole photograph, at its own resolution"
+    assert found["detail"] == "on, but for 2 with a known part of under 21 pixels on a side"
+    assert list(found["scores"]) == ["SRN", "SRN + detail", *ALL_FILLS]
+    assert [found["scores"][system]["l1"]["pictures"] for system in ("SRN", "SRN + detail")] == [3, 1]
+    lines = [json.loads(line) for line in (output / "scores.jsonl").read_text().splitlines()]
+    assert [Path(line["picture"]).stem for line in lines] == ["picture_000", "portrait", "small"]
+    assert lines[0]["canvas"] == {"height": 40, "width": 50}
+    assert lines[0]["known"] == {"top": 0, "left": 10, "height": 40, "width": 30}
+    with Image.open(output / "worst.png") as sheet:
+        assert max(sheet.size) < 2000
+
+
+def test_networks_need_one_size(capsys, workdir, photos):
+    found = refused(run(capsys, "--checkpoint", workdir, "--data", photos, "--full_resolution", "--lpips", "x"))
+    assert "--inception and --lpips look at pictures of one size; leave them out with --full_resolution" in found
+
+
+def test_full_resolution_alone_is_as_trained():
+    assert program.parse(["--checkpoint", "x", "--data", "y", "--full_resolution"]).full_resolution == "trained"
+    assert program.parse(["--checkpoint", "x", "--data", "y"]).full_resolution is None
+
+
+def test_sheets_hold_pictures_of_differing_sizes():
+    wide, high = np.full((200, 400, 3), 10, np.uint8), np.full((60, 20, 3), 20, np.uint8)
+    sheet = sheets.contact_sheet({"one": [wide, high], "other": [wide + 1, high + 1]})
+    assert sheet.shape == (24 + 200 + 6 + 120 + 6, 6 + 2 * (400 + 6), 3)
+    assert (sheet[24:224, 6:406] == 10).all()
+    assert (sheet[24:224, 412:812] == 11).all()
+    assert (sheet[230:350, 412:452] == 21).all()  # twice as high
+    assert (sheet[230:350, 452:] == 255).all()
+
+
+def test_reports_show_pictures_of_400_pixels_at_most():
+    assert sheets.shrunk(np.zeros((300, 1200, 3), np.uint8)).shape == (100, 400, 3)
+    small = np.random.default_rng(0).integers(0, 256, (256, 400, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(sheets.shrunk(small), small)
 
 
 def test_it_runs_as_a_program(workdir, photos, tmp_path):

@@ -75,6 +75,37 @@ def test_l1_and_the_seam_by_loops():
     assert found["l1_unknown"] == pytest.approx(np.abs(completed - truth)[unknown].mean(), rel=1e-4)
 
 
+def sharpness_by_loops(completed: np.ndarray, truth: np.ndarray, unknown: np.ndarray) -> float:
+    """Returns the mean gradient of the luma of what is unknown, [h, w], over that of the truth."""
+    made, real = [], []
+    for row in range(unknown.shape[0] - 1):
+        for column in range(unknown.shape[1] - 1):
+            if unknown[row, column]:
+                for picture, lengths in ((completed, made), (truth, real)):
+                    here, right, below = (
+                        float(np.dot((0.299, 0.587, 0.114), picture[place]))
+                        for place in ((row, column), (row, column + 1), (row + 1, column))
+                    )
+                    lengths.append(((right - here) ** 2 + (below - here) ** 2) ** 0.5)
+    return float(np.mean(made) / np.mean(real))
+
+
+def test_sharpness_by_loops():
+    completed, truth, mask = pictures()
+    expected = sharpness_by_loops(completed, truth, mask[..., 0] == 1)
+    assert expected > 1.2
+    assert scores(completed, truth, mask)["sharpness"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_noise_and_blur_are_told_apart():
+    completed, truth, mask = pictures()
+    assert scores(truth, truth, mask)["sharpness"] == pytest.approx(1)
+    assert scores(truth / 2, truth, mask)["sharpness"] == pytest.approx(0.5, rel=1e-4)
+    assert scores(np.full_like(truth, 0.5), truth, mask)["sharpness"] == 0
+    assert scores(completed, np.full_like(truth, 0.5), mask)["sharpness"] == np.inf  # does not count: summary.means
+    assert np.isnan(scores(truth, truth, np.zeros_like(mask))["sharpness"])
+
+
 def test_a_line_and_a_blur_are_told_apart():
     _, truth, mask = pictures()
     assert scores(truth, truth, mask)["step"] == pytest.approx(1)

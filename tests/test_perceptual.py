@@ -315,7 +315,7 @@ def test_the_program_looks_through_them(torch, tmp_path, capsys, monkeypatch):
     files = [saved(torch, own, tmp_path / "alex.pth"), saved(torch, network, tmp_path / "alexnet.pth")]
     workdir = save(tmp_path / "run", tiny_generator(SRN((2, 2), width=4), (32, 32), (64, 64)), 1)
     photos = write_pictures(tmp_path / "photos", 3, (64, 80))
-    given = ("--checkpoint", workdir, "--data", photos, "--output", tmp_path / "out", "--batch", 2)
+    given = ("--checkpoint", workdir, "--data", photos, "--output", tmp_path / "out", "--batch", 2, "--detail", "off")
     program.main([*map(str, given), "--inception", str(inception_file), "--lpips", *map(str, files)])
     printed = capsys.readouterr().out.splitlines()
     for name in ("FID", "KID x 1,000", "LPIPS, AlexNet"):

@@ -12,21 +12,25 @@ from tqdm import tqdm
 
 from srn_jax import allocator, cache, files
 from srn_jax.commandline import Parser
+from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail
 from srn_jax.evaluate import page, perceptual, sheets, summary
-from srn_jax.evaluate.crops import Crops, open_pictures, spread
-from srn_jax.evaluate.judge import Judge, Judged, Scores
+from srn_jax.evaluate.crops import CanvasCrops, Crops, open_pictures, spread
+from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
+from srn_jax.evaluate.judge import CanvasJudge, Judge, Judged, Scores
 from srn_jax.evaluate.perceptual import Networks
-from srn_jax.generator import Generator, load_generator, loadable
+from srn_jax.generator import load_generator, loadable
 from srn_jax.pictures import write_png
 
 _SHOWN = 6  # pictures on each contact sheet
+_KEPT = 50  # pictures at most that are all kept for the sheets; of more, those on sheets are judged once more
 _SHEETS = ("worst", "median", "best")
 _FILES = {"scores.jsonl", "summary.json", "report.html", *(f"{title}.png" for title in _SHEETS)}
 _EXAMPLES = """examples:
   --checkpoint runs/mine --data photos/
   --checkpoint runs/mine --data held_out.txt --limit 200 --output evaluation/mine
   --checkpoint runs/quickstart --data embedded
+  --checkpoint birds --data photos/ --full_resolution sides --limit 20
 """
 
 
@@ -34,8 +38,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Returns the command line's options; ends the program where they are wrong."""
     parser = Parser(
         prog="python -m srn_jax.evaluate",
-        description="Scores a generator on pictures that it never saw, beside simple fills: PSNR, SSIM, L1 and the "
-        "seam, of each picture and their means, with contact sheets, and a report in one HTML file.",
+        description="Scores a generator on pictures that it never saw, beside simple fills: PSNR, SSIM, L1, the "
+        "seam and the sharpness, of each picture, their means and medians, with contact sheets, and a report in one "
+        "HTML file.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -49,7 +54,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--batch", type=int, default=8, help="pictures at a time, on all devices together (default 8)")
     add("--inception", metavar="FILE", help="weights for FID and KID: pt_inception-2015-12-05-6726825d.pth")
     add("--lpips", nargs="+", metavar="FILE", help="weights for LPIPS: alex.pth and alexnet-owt-7be5be79.pth, say")
-    add("--seed", type=int, default=0, help="of where known parts lie, where the model was trained with any place")
+    add(
+        "--full_resolution",
+        nargs="?",
+        const="trained",
+        choices=list(TASKS),
+        help="judge photographs at their own resolution, not at the model's: what is known lies as at training, scaled "
+        "(trained, also where nothing is named), or is the middle 60 %% of the width (sides) or the middle two thirds "
+        "of width and height (around)",
+    )
+    add("--detail", choices=["on", "off"], default="on", help="judge the model with detail too, which takes longer")
+    add("--seed", type=int, default=0, help="of detail, and of where known parts lie, if they lay anywhere at training")
     add("--compilation_cache", metavar="DIR", help=cache.HELP)
     options = parser.parse_args(arguments)
     for name in ("limit", "batch"):
@@ -58,6 +73,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
             parser.error(f"--{name} is {value}; it takes 1 or more")
     if not 0 <= options.seed < 2**32:
         parser.error(f"--seed is {options.seed}; it takes 0 to {2**32 - 1}")
+    if options.full_resolution and (options.inception is not None or options.lpips):
+        parser.error("--inception and --lpips look at pictures of one size; leave them out with --full_resolution")
     return options
 
 
@@ -69,11 +86,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         output = files.expand(options.output, "--output")
         _check_output(output, options.force)
-        generator = load_generator(options.checkpoint)
-        crops = Crops(open_pictures(options.data, options.split), generator, options.seed)
         networks = _networks(options)
+        judge, crops = _judge_and_crops(networks, options)
         with files.replacing_folder(output) as folder:
-            print(evaluate(Judge(generator, options.batch, networks), networks, crops, folder, options))
+            print(evaluate(judge, networks, crops, folder, options))
     except InputError as error:
         fail(error)
     except OSError as error:
@@ -84,9 +100,10 @@ def main(arguments: list[str] | None = None) -> None:
 def evaluate(judge: Judge, networks: Networks, crops: Crops, folder: Path, options: argparse.Namespace) -> str:
     """Judges `crops` and writes all files to `folder`; returns the tables."""
     numbers, skipped = list(spread(len(crops), options.limit)), []
-    scores: dict[str, list[Scores]] = {}
+    scores: dict[str, list[Scores]] = {system: [] for system in judge.systems}
     features: dict[str, list[np.ndarray]] = {}
     order: list[tuple[float, int]] = []
+    shown: dict[int, dict[str, np.ndarray]] = {}
     enlarged = 0
 
     def skip(number: int) -> None:
@@ -98,29 +115,46 @@ def evaluate(judge: Judge, networks: Networks, crops: Crops, folder: Path, optio
             lines.write(json.dumps(_line(one)) + "\n")
             order.append((one.scores[judge.painter]["psnr_unknown"], one.number))
             enlarged += one.crop.enlarged
+            if len(numbers) <= _KEPT:
+                shown[one.number] = _shown(one)
             for system, row in one.scores.items():
-                scores.setdefault(system, []).append(row)
+                scores[system].append(row)
             for system, row in one.features.items():
                 features.setdefault(system, []).append(row)
     if not order:
         raise InputError(f"none of the {len(numbers)} pictures of --data {options.data} is readable")
-    means = {system: summary.means(some) for system, some in scores.items()}
-    facts = _facts(crops.generator, options, len(order), enlarged, skipped)
-    perceived = perceptual.rows(networks, features, means)
+    means = {system: summary.means(some) for system, some in scores.items() if some}
+    lacking = len(order) - len(scores.get(judge.detailed, order))
+    facts = _facts(crops, options, len(order), enlarged, lacking, skipped)
+    perceived = [] if options.full_resolution else perceptual.rows(networks, features, means)
     found = {**facts, "scores": summary.as_json(means), "perceptual": perceived}
     files.write_text(folder / "summary.json", json.dumps(found, indent=2) + "\n")
     parts = [page.table([["", ""], *([str(k), str(v)] for k, v in facts.items() if not isinstance(v, list))], "text")]
-    table = summary.rows(means)
-    parts += [page.heading("Scores"), page.table(table), page.paragraph(summary.EXPLANATION, "note")]
-    parts += [page.heading("Perceptual distances, over the canvas: lower is better"), page.table(perceived)]
+    table, medians = summary.rows(means), summary.medians(means)
+    parts += [page.heading("Scores"), page.table(table), page.table(medians)]
+    parts += [page.paragraph(summary.EXPLANATION, "note")]
+    if perceived:
+        parts += [page.heading("Perceptual distances, over the canvas: lower is better"), page.table(perceived)]
     for title, chosen in _choose([number for _, number in sorted(order)]).items():
-        sheet = _sheet(judge, list(judge.judge(crops, chosen)))
+        again = judge.judge(crops, [number for number in chosen if number not in shown])
+        shown |= {one.number: _shown(one) for one in again}
+        sheet = _sheet(judge, [shown[number] for number in chosen])
         write_png(folder / f"{title}.png", sheet)
         parts += [page.heading(f"The {title}, by PSNR of the unknown region"), page.picture(sheet, f"the {title}")]
     if skipped:
         parts += [page.heading("Not readable"), page.table([["picture"], *([name] for name in skipped)], "text")]
     files.write_text(folder / "report.html", page.page(f"{judge.painter} on {options.data}", parts))
-    return f"{summary.markdown(table)}\n\n{summary.markdown(perceived)}"
+    return "\n\n".join(summary.markdown(rows) for rows in (table, medians, perceived) if rows)
+
+
+def _judge_and_crops(networks: Networks, options: argparse.Namespace) -> tuple[Judge, Crops]:
+    generator, pictures = load_generator(options.checkpoint), open_pictures(options.data, options.split)
+    detail, seed = options.detail == "on", options.seed
+    if options.full_resolution:
+        crops = FullResolutionCrops(pictures, generator, seed, options.full_resolution)
+        return FullResolutionJudge(generator, detail=detail, seed=seed), crops
+    judge = CanvasJudge(generator, options.batch, networks, detail=detail, seed=seed)
+    return judge, CanvasCrops(pictures, generator, seed)
 
 
 def _networks(options: argparse.Namespace) -> Networks:
@@ -129,23 +163,24 @@ def _networks(options: argparse.Namespace) -> Networks:
 
 
 def _line(one: Judged) -> dict[str, Any]:
-    rows, columns = np.nonzero(one.crop.mask[..., 0] < 0.5)
-    known = {"top": int(rows[0]), "left": int(columns[0])}
-    return {"picture": one.crop.name, "known": known, **{name: summary.finite(row) for name, row in one.scores.items()}}
+    (height, width), known = one.crop.image.shape[:2], one.crop.known._asdict()
+    canvas = {"height": height, "width": width}
+    crop = {"picture": one.crop.name, "canvas": canvas, "known": known}
+    return crop | {name: summary.finite(row) for name, row in one.scores.items()}
 
 
 def _facts(
-    generator: Generator, options: argparse.Namespace, count: int, enlarged: int, skipped: list[str]
+    crops: Crops, options: argparse.Namespace, count: int, enlarged: int, lacking: int, skipped: list[str]
 ) -> dict[str, Any]:
-    (height, width), (canvas_height, canvas_width) = generator.known, generator.canvas
+    small = f", but for {lacking} with a known part of under {LEAST_SIDE} pixels on a side" if lacking else ""
     return {
         "checkpoint": options.checkpoint,
         "data": options.data,
         "pictures": count,
         **({"enlarged": f"{enlarged} of them, smaller than the canvas"} if enlarged else {}),
         "seed": options.seed,
-        "known": f"{width}x{height}, placed: {generator.margins}",
-        "canvas": f"{canvas_width}x{canvas_height} (width x height), the largest central window of each picture",
+        **crops.facts(),
+        "detail": options.detail + small,
         "skipped": skipped,
     }
 
@@ -158,12 +193,19 @@ def _choose(worst_first: list[int]) -> dict[str, list[int]]:
     return dict(zip(_SHEETS, chosen, strict=True))
 
 
-def _sheet(judge: Judge, shown: list[Judged]) -> np.ndarray:
-    truth = np.stack([one.crop.image for one in shown])
-    masks = np.stack([one.crop.mask for one in shown])
-    columns = {"known": sheets.known_on_grey(truth, masks)}
-    columns |= {name: np.stack([one.completed[name] for one in shown]) for name in shown[0].completed}
-    return sheets.contact_sheet(columns | {"truth": truth})
+def _shown(one: Judged) -> dict[str, np.ndarray]:
+    """Returns a row of a sheet."""
+    known = sheets.known_on_grey(one.crop.image[None], one.crop.mask[None])[0]
+    pictures = {"known": known} | one.completed | {"truth": one.crop.image}
+    return {name: sheets.shrunk(picture) for name, picture in pictures.items()}
+
+
+def _sheet(judge: Judge, shown: list[dict[str, np.ndarray]]) -> np.ndarray:
+    """Returns a sheet of all systems that any picture has; where another lacks one it is white."""
+    columns = [name for name in ("known", *judge.systems, "truth") if any(name in row for row in shown)]
+    return sheets.contact_sheet(
+        {name: [row.get(name, np.full_like(row["truth"], 255)) for row in shown] for name in columns}
+    )
 
 
 def _check_output(output: Path, force: bool) -> None:

@@ -1,5 +1,6 @@
-"""What is judged: the largest central window of each picture of a collection, and where its known part lies."""
+"""What is judged: a window of each picture of a collection, and where its known part lies."""
 
+import abc
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from srn_jax.data.sources import SOURCES, read_list
 from srn_jax.errors import InputError
 from srn_jax.files import expand
 from srn_jax.generator import Generator
+from srn_jax.geometry import Size
+from srn_jax.infer.windows import Box, Sides
 from srn_jax.pictures import crop_and_resize, list_pictures
 
 
@@ -24,38 +27,97 @@ class Crop(NamedTuple):
 
     name: str
     image: UInt8[np.ndarray, "h w 3"]
-    mask: Float[np.ndarray, "h w 1"]  # 1 = to be synthesized
+    known: Box
     enlarged: bool  # whether the picture is smaller than this
 
+    @property
+    def mask(self) -> Float[np.ndarray, "h w 1"]:
+        """Returns 1 where pixels are to be synthesized."""
+        mask = np.ones((*self.image.shape[:2], 1), np.float32)
+        mask[self.known.top : self.known.top + self.known.height, self._columns] = 0
+        return mask
 
-class Crops:
-    """Crops by number, each the same whatever the others are: at the generator's canvas, masked as at its training."""
+    @property
+    def picture(self) -> UInt8[np.ndarray, "kh kw 3"]:
+        """Returns the known part."""
+        return self.image[self.known.top : self.known.top + self.known.height, self._columns]
 
-    def __init__(self, pictures: Pictures, generator: Generator, seed: int) -> None:
-        """Has no picture read yet; `seed` draws where known parts lie, if they lay anywhere at training."""
-        self._photographs = Photographs(pictures, generator.canvas)
-        self.generator, self._key = generator, jax.random.key(seed)
+    @property
+    def margins(self) -> Sides:
+        """Returns how far the canvas reaches beyond the known part."""
+        (top, left, height, width), canvas = self.known, self.image.shape
+        return Sides(top, canvas[0] - top - height, left, canvas[1] - left - width)
+
+    @property
+    def _columns(self) -> slice:
+        return slice(self.known.left, self.known.left + self.known.width)
+
+
+class Crops(abc.ABC):
+    """Crops by number, each the same whatever the others are."""
+
+    def __init__(self, pictures: Pictures, generator: Generator, seed: int, at_least: Size | None) -> None:
+        """Has no picture read yet.
+
+        Args:
+          pictures: the collection.
+          generator: the one that is judged.
+          seed: draws where known parts lie, if they lay anywhere at its training.
+          at_least: as `Photographs` takes it.
+        """
+        self._photographs = Photographs(pictures, at_least)
+        self._generator, self._key = generator, jax.random.key(seed)
 
     def __len__(self) -> int:
         return len(self._photographs)
 
     def read(self, number: int) -> Crop | None:
-        """Returns the crop of one picture; None where it does not decode, which `why_not` explains."""
+        """Returns the crop of one picture; None where there is none, which `why_not` explains."""
         picture = self._photographs.read(number)
         return None if picture is None else self._cut(number, picture)
 
     def why_not(self, number: int) -> str:
-        """Returns the name of a picture that does not decode, and the reason."""
+        """Returns the name of a picture that has no crop, and the reason."""
         return ": ".join(self._photographs.why_not(number))
 
+    @abc.abstractmethod
+    def facts(self) -> dict[str, str]:
+        """Returns what a report says of the known part and of the canvas."""
+
+    @abc.abstractmethod
+    def _cut(self, number: int, picture: Image.Image) -> Crop | None:
+        """Returns the crop of a picture; None for one that is too small."""
+
+    def _name(self, number: int) -> str:
+        return self._photographs.pictures.name(number)
+
+    def _offset(self, number: int) -> tuple[int, int]:
+        """Returns where the known part lies on the generator's canvas, drawn as at its training."""
+        canvas, known, key = self._generator.canvas, self._generator.known, jax.random.fold_in(self._key, number)
+        top, left = np.asarray(geometry.draw_offsets(self._generator.margins, key[None], canvas, known))[0].tolist()
+        return top, left
+
+
+class CanvasCrops(Crops):
+    """The largest central window of each picture, at the generator's canvas, masked as at its training."""
+
+    def __init__(self, pictures: Pictures, generator: Generator, seed: int) -> None:
+        """Has no picture read yet; `seed` draws where known parts lie, if they lay anywhere at training."""
+        super().__init__(pictures, generator, seed, at_least=generator.canvas)
+
+    def facts(self) -> dict[str, str]:
+        """Returns what a report says of the known part and of the canvas."""
+        (height, width), (canvas_height, canvas_width) = self._generator.known, self._generator.canvas
+        return {
+            "known": f"{width}x{height}, placed: {self._generator.margins}",
+            "canvas": f"{canvas_width}x{canvas_height} (width x height), the largest central window of each picture",
+        }
+
     def _cut(self, number: int, picture: Image.Image) -> Crop:
-        canvas, known = self.generator.canvas, self.generator.known
-        key = jax.random.fold_in(self._key, number)
-        offset = geometry.draw_offsets(self.generator.margins, key[None], canvas, known)
-        mask = np.asarray(geometry.unknown_mask(offset, canvas, known))[0]
+        canvas = self._generator.canvas
         image = np.asarray(crop_and_resize(picture, canvas, 1.0, (0.5, 0.5)))
         enlarged = picture.height < canvas[0] or picture.width < canvas[1]
-        return Crop(self._photographs.pictures.name(number), image, mask, enlarged)
+        return Crop(self._name(number), image, Box(*self._offset(number), *self._generator.known), enlarged)
 
 
 def open_pictures(data: str, split: str) -> Pictures:

@@ -1,5 +1,6 @@
-"""Completing and scoring batches of crops on all local devices, while the host prepares the next."""
+"""Completing and scoring crops, while the host prepares the next."""
 
+import abc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,15 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from srn_jax import metrics
+from srn_jax.detail import LEAST_SIDE, plan_levels
 from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import Crop, Crops
 from srn_jax.evaluate.perceptual import Networks
 from srn_jax.fills import FILLS, SLOW_FILLS
 from srn_jax.generator import Generator
 from srn_jax.geometry import known_canvas
+from srn_jax.infer.texture import with_texture
+from srn_jax.infer.windows import Plan
 from srn_jax.models.layers import apply
 
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -40,14 +44,63 @@ class Judged(NamedTuple):
     features: dict[str, Float[np.ndarray, " c"]]
 
 
-class Judge:
-    """Completes and scores crops with a generator and all fills; compiled once, for batches of one size."""
+class Judge(abc.ABC):
+    """Completes and scores crops with a generator and all fills, some crops at a time.
 
-    def __init__(self, generator: Generator, batch: int, networks: Networks = Networks()) -> None:  # noqa: B008
-        """Uses as many local devices as divide `batch`, and the networks that are given."""
+    Attributes:
+      painter: the generator's system.
+      detailed: the generator's system with detail, which crops with a small known part lack.
+      systems: all that there may be, in order.
+    """
+
+    def __init__(self, generator: Generator, batch: int, detail: bool) -> None:
+        """Takes `batch` crops at a time; `detail` says whether the generator is judged with detail too."""
+        self.painter, self._batch = type(generator.model).__name__, batch
+        self.detailed = f"{self.painter} + detail"
+        self.systems = [self.painter, *([self.detailed] if detail else []), *ALL_FILLS]
+
+    def judge(
+        self, crops: Crops, numbers: Iterable[int], unreadable: Callable[[int], None] = lambda number: None
+    ) -> Iterator[Judged]:
+        """Yields the crops with these numbers, in order; pictures that have none go to `unreadable`."""
+        left, waiting = iter(numbers), deque()
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                while True:
+                    while len(waiting) < _AHEAD and (chosen := list(islice(left, self._batch))):
+                        waiting.append(pool.submit(_prepare, crops, chosen))
+                    if not waiting:
+                        return
+                    found, fills, missing = waiting.popleft().result()
+                    for number in missing:
+                        unreadable(number)
+                    if found:
+                        yield from self._judge_batch(found, fills)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    @abc.abstractmethod
+    def _judge_batch(self, found: list[tuple[int, Crop]], fills: dict[str, list[np.ndarray]]) -> Iterator[Judged]:
+        """Yields `found` crops, of which there is one at least, and which `fills` have completed."""
+
+
+class CanvasJudge(Judge):
+    """Judges crops at the generator's canvas on all local devices; compiled once, for batches of one size."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        batch: int,
+        networks: Networks = Networks(),  # noqa: B008
+        *,
+        detail: bool = False,
+        seed: int = 0,
+    ) -> None:
+        """Uses as many local devices as divide `batch`, and the networks that are given; `seed` is of detail."""
+        super().__init__(generator, batch, detail)
+        self._seed = seed if detail else None
         devices = jax.local_devices()
         count = next(count for count in range(len(devices), 0, -1) if batch % count == 0)
-        self.painter, self._batch = type(generator.model).__name__, batch
         mesh = jax.sharding.Mesh(np.array(devices[:count]), ("batch",))
         parts, whole = jax.sharding.PartitionSpec("batch"), jax.sharding.PartitionSpec()
         spread = partial(jax.shard_map, mesh=mesh, out_specs=parts, check_vma=False)
@@ -66,32 +119,14 @@ class Judge:
             compiled = jax.jit(spread(function, in_specs=(whole, parts, parts)))
             self._distance = partial(compiled, jax.device_put(params, everywhere))
 
-    def judge(
-        self, crops: Crops, numbers: Iterable[int], unreadable: Callable[[int], None] = lambda number: None
-    ) -> Iterator[Judged]:
-        """Yields the crops with these numbers, in order; those that do not decode go to `unreadable`."""
-        left, waiting = iter(numbers), deque()
-        with ThreadPoolExecutor(1) as pool:
-            try:
-                while True:
-                    while len(waiting) < _AHEAD and (chosen := list(islice(left, self._batch))):
-                        waiting.append(pool.submit(_prepare, crops, chosen))
-                    if not waiting:
-                        return
-                    found, fills, missing = waiting.popleft().result()
-                    for number in missing:
-                        unreadable(number)
-                    yield from self._judge_batch(found, fills)
-            finally:
-                pool.shutdown(cancel_futures=True)
-
     def _judge_batch(self, found: list[tuple[int, Crop]], fills: dict[str, list[np.ndarray]]) -> Iterator[Judged]:
-        if not found:
-            return
         truth = self._padded([crop.image for _, crop in found])
         masks = self._padded([crop.mask for _, crop in found])
         painted, finite = self._paint(self._params, truth, masks)
-        completed = {self.painter: painted} | {name: self._padded(images) for name, images in fills.items()}
+        if not np.asarray(finite).all():
+            raise InputError("the checkpoint paints values that are NaN or infinite: it is damaged, or diverged")
+        completed = {self.painter: painted, **self._detailed([crop for _, crop in found], painted)}
+        completed |= {name: self._padded(images) for name, images in fills.items()}
         scores = {name: self._score(images, truth, masks) for name, images in completed.items()}
         if self._distance:
             for name, images in completed.items():
@@ -100,9 +135,7 @@ class Judge:
         if self._features:
             features = {name: self._features(images) for name, images in (completed | {"truth": truth}).items()}
         systems = list(completed)  # JAX sorts the keys of what it fetches
-        completed, scores, features, finite = jax.device_get((completed, scores, features, finite))
-        if not finite.all():
-            raise InputError("the checkpoint paints values that are NaN or infinite: it is damaged, or diverged")
+        completed, scores, features = jax.device_get((completed, scores, features))
         for place, (number, crop) in enumerate(found):
             yield Judged(
                 number,
@@ -112,9 +145,21 @@ class Judge:
                 {name: one[place] for name, one in features.items()},
             )
 
+    def _detailed(self, crops: list[Crop], painted: UInt8[Array, "b h w 3"]) -> dict[str, np.ndarray]:
+        """Returns the system with detail, of as many crops; none where their known part is too small for it."""
+        if self._seed is None or not has_detail(crops[0]):
+            return {}
+        pictures = zip(crops, np.asarray(painted), strict=False)
+        return {self.detailed: self._padded([_with_detail(crop, one, self._seed) for crop, one in pictures])}
+
     def _padded(self, arrays: list[np.ndarray]) -> np.ndarray:
         """Returns them stacked, the last repeated up to a batch: one size, one compilation."""
         return np.stack(arrays + [arrays[-1]] * (self._batch - len(arrays)))
+
+
+def has_detail(crop: Crop) -> bool:
+    """Returns whether the known part is large enough for detail."""
+    return min(crop.known.height, crop.known.width) >= LEAST_SIDE
 
 
 def _prepare(crops: Crops, numbers: list[int]) -> tuple[list[tuple[int, Crop]], dict[str, list[np.ndarray]], list[int]]:
@@ -123,6 +168,14 @@ def _prepare(crops: Crops, numbers: list[int]) -> tuple[list[tuple[int, Crop]], 
     found = [(number, crop) for number, crop in read if crop is not None]
     fills = {name: [fill(crop.image, crop.mask) for _, crop in found] for name, fill in ALL_FILLS.items()}
     return found, fills, [number for number, crop in read if crop is None]
+
+
+def _with_detail(crop: Crop, painted: UInt8[np.ndarray, "h w 3"], seed: int) -> UInt8[np.ndarray, "h w 3"]:
+    """Returns what `expand` makes of the known part with detail, where `painted` is what one pass made of it."""
+    size, working = crop.known[2:], painted * np.float32(1 / 255)
+    levels, planned = plan_levels(size, crop.margins), Plan(size, crop.margins, ())
+    canvas = with_texture(crop.picture, working, planned, crop.margins, levels, seed, lambda: None)
+    return np.where(crop.mask > 0.5, np.round(canvas.clip(0.0, 1.0) * 255).astype(np.uint8), crop.image)
 
 
 def _paint(

@@ -1,10 +1,14 @@
 """Pictures side by side: strips for a training's log, labelled sheets for people."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+Image8 = UInt8[np.ndarray, "h w 3"]
 Images = UInt8[np.ndarray, "n h w 3"]
+_LONGEST = 400  # pixels, of a picture on a sheet of a report
 
 
 def known_on_grey(images: Images, masks: Float[np.ndarray, "n h w 1"]) -> Images:
@@ -17,23 +21,31 @@ def strips(completed: Images, truth: Images, masks: Float[np.ndarray, "n h w 1"]
     return np.concatenate([known_on_grey(truth, masks), completed, truth], axis=2)
 
 
-def contact_sheet(columns: dict[str, Images], tile: int = 128) -> UInt8[np.ndarray, "sheet_h sheet_w 3"]:
-    """Returns a labelled sheet, one row a picture and one column a system, tiles `tile` pixels high."""
-    first = next(iter(columns.values()))
-    height, width = first.shape[1:3]
-    scale = max(1, round(tile / height))
-    tile_size = (width * scale, height * scale)
-    gap, header = 6, 24
-    sheet = Image.new(
-        "RGB",
-        (gap + len(columns) * (tile_size[0] + gap), header + len(first) * (tile_size[1] + gap)),
-        "white",
-    )
+def shrunk(image: Image8) -> UInt8[np.ndarray, "new_h new_w 3"]:
+    """Returns a picture as a report shows it: its longer side 400 pixels, if it is longer."""
+    picture = Image.fromarray(image)
+    picture.thumbnail((_LONGEST, _LONGEST))
+    return np.asarray(picture)
+
+
+def contact_sheet(
+    columns: Mapping[str, Images | Sequence[Image8]], tile: int = 128
+) -> UInt8[np.ndarray, "sheet_h sheet_w 3"]:
+    """Returns a labelled sheet, one row a picture and one column a system.
+
+    The pictures of a row are of one size; small ones are enlarged to about `tile` pixels in height.
+    """
+    sizes = []
+    for image in next(iter(columns.values())):
+        scale = max(1, round(tile / image.shape[0]))
+        sizes.append((image.shape[1] * scale, image.shape[0] * scale))
+    gap, header, widest = 6, 24, max(width for width, _ in sizes)
+    tops = np.cumsum([header, *(height + gap for _, height in sizes)]).tolist()
+    sheet = Image.new("RGB", (gap + len(columns) * (widest + gap), tops[-1]), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     for column, (label, images) in enumerate(columns.items()):
-        left = gap + column * (tile_size[0] + gap)
-        draw.text((left + tile_size[0] / 2, header / 2), label, fill="black", font=font, anchor="mm")
-        for row, image in enumerate(images):
-            tile_image = Image.fromarray(image).resize(tile_size, Image.Resampling.NEAREST)
-            sheet.paste(tile_image, (left, header + row * (tile_size[1] + gap)))
+        left = gap + column * (widest + gap)
+        draw.text((left + widest / 2, header / 2), label, fill="black", font=font, anchor="mm")
+        for image, size, top in zip(images, sizes, tops[:-1], strict=True):
+            sheet.paste(Image.fromarray(image).resize(size, Image.Resampling.NEAREST), (left, top))
     return np.asarray(sheet)

@@ -1,4 +1,4 @@
-"""From scores of single pictures to means with intervals, and to the tables that show them."""
+"""From scores of single pictures to means with intervals and medians, and to the tables that show them."""
 
 from typing import Any, NamedTuple
 
@@ -26,7 +26,9 @@ COLUMNS = (
     Column("l1", "L1 canvas", 4, "lower"),
     Column("seam", "seam error", 4, "lower"),
     Column("step", "step at the border", 2, "near 1"),
+    Column("sharpness", "sharpness", 2, "near 1"),
 )
+_MEDIANS = ("psnr_unknown", "step", "sharpness")  # what the table of medians shows
 LPIPS = Column("lpips", "LPIPS", 3, "lower")  # where its weights are given; has a table of its own
 EXPLANATION = (
     "Scores are of 8-bit pictures, means over pictures, with 95 % intervals of the mean (Student's t). PSNR: peak 255, "
@@ -34,8 +36,9 @@ EXPLANATION = (
     "population covariance, mean over channels, at positions whose window lies on the canvas (scikit-image's with "
     "gaussian_weights). L1: mean absolute difference in [0, 1]. Unknown: the synthesized region alone. Seam error: "
     "across the border, the mean absolute difference of the step in the completed picture and in the real one; step "
-    "at the border: its mean size over that of the real one, above 1 a visible line, below 1 a blur; where the real "
-    "one is 0 the picture does not count."
+    "at the border: its mean size over that of the real one, above 1 a visible line, below 1 a blur. Sharpness: "
+    "the mean gradient of the luma over the synthesized region over that of the real picture, below 1 a blur, above 1 "
+    "noise. Where the real picture's step or gradient is 0 it does not count."
 )
 
 
@@ -45,6 +48,7 @@ class Mean(NamedTuple):
     mean: float
     half: float
     pictures: int
+    median: float = float("nan")
 
 
 def means(scores: list[dict[str, float]]) -> dict[str, Mean]:
@@ -60,7 +64,7 @@ def means(scores: list[dict[str, float]]) -> dict[str, Mean]:
             continue
         error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
         half = float(stats.t.ppf(0.975, len(values) - 1) * error) if len(values) > 1 else float("nan")
-        found[column.name] = Mean(float(values.mean()), half, len(values))
+        found[column.name] = Mean(float(values.mean()), half, len(values), float(np.median(values)))
     return found
 
 
@@ -72,6 +76,15 @@ def rows(summary: dict[str, dict[str, Mean]]) -> list[list[str]]:
     return found
 
 
+def medians(summary: dict[str, dict[str, Mean]]) -> list[list[str]]:
+    """Returns a table of a few scores' medians, for those whose means single pictures can move far."""
+    columns = [column for column in COLUMNS if column.name in _MEDIANS]
+    found = [["medians", *(column.heading for column in columns)]]
+    for system, row in summary.items():
+        found.append([system, *(_in_digits(row[column.name].median, column.decimals) for column in columns)])
+    return found
+
+
 def markdown(table: list[list[str]]) -> str:
     """Returns a table with its heading as Markdown."""
     lines = [f"| {' | '.join(row)} |" for row in table]
@@ -79,11 +92,12 @@ def markdown(table: list[list[str]]) -> str:
 
 
 def as_json(summary: dict[str, dict[str, Mean]]) -> dict[str, Any]:
-    """Returns {system: {score: {mean, interval, pictures}}}; what is not a number is null."""
+    """Returns {system: {score: {mean, median, interval, pictures}}}; what is not a number is null."""
     return {
         system: {
             name: {
                 "mean": _number(one.mean),
+                "median": _number(one.median),
                 "interval": [_number(one.mean - one.half), _number(one.mean + one.half)],
                 "pictures": one.pictures,
             }
@@ -104,6 +118,8 @@ def _number(value: float) -> float | None:
 
 def in_words(one: Mean, decimals: int) -> str:
     """Returns a mean and its interval with so many decimals."""
-    if np.isnan(one.mean):
-        return "none"
-    return f"{one.mean:.{decimals}f}" + ("" if np.isnan(one.half) else f" ± {one.half:.{decimals}f}")
+    return _in_digits(one.mean, decimals) + ("" if np.isnan(one.half) else f" ± {one.half:.{decimals}f}")
+
+
+def _in_digits(value: float, decimals: int) -> str:
+    return "none" if np.isnan(value) else f"{value:.{decimals}f}"

@@ -1,0 +1,110 @@
+"""Judging at each photograph's own resolution: what `expand` paints around a part of it, beside the rest of it."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from srn_jax import metrics
+from srn_jax.data.photographs import Pictures
+from srn_jax.evaluate.crops import Crop, Crops
+from srn_jax.evaluate.judge import Judge, Judged, has_detail
+from srn_jax.generator import Generator
+from srn_jax.geometry import Size
+from srn_jax.infer import expand
+from srn_jax.infer.windows import Box
+
+_Boxes = tuple[Box, Box]
+
+
+def _trained(size: Size, generator: Generator, offset: tuple[int, int]) -> _Boxes:
+    unit = min(length / canvas for length, canvas in zip(size, generator.canvas, strict=True))
+    window, known, corner = ([round(n * unit) for n in one] for one in (generator.canvas, generator.known, offset))
+    window = [min(n, most) for n, most in zip(window, size, strict=True)]  # rounding may exceed it
+    known = [min(max(n, 1), most) for n, most in zip(known, window, strict=True)]
+    corner = [min(n, whole - part) for n, whole, part in zip(corner, window, known, strict=True)]
+    middle = [(whole - part) // 2 for whole, part in zip(size, window, strict=True)]
+    return Box(*middle, *window), Box(*corner, *known)
+
+
+def _sides(size: Size, generator: Generator, offset: tuple[int, int]) -> _Boxes:
+    (height, width), side = size, round(0.2 * size[1])
+    return Box(0, 0, *size), Box(0, side, height, width - 2 * side)
+
+
+def _around(size: Size, generator: Generator, offset: tuple[int, int]) -> _Boxes:
+    top, left = round(size[0] / 6), round(size[1] / 6)
+    return Box(0, 0, *size), Box(top, left, size[0] - 2 * top, size[1] - 2 * left)
+
+
+class _Task(NamedTuple):
+    """What is known of a photograph, and how a report says it.
+
+    `place` takes its size, the generator, and where the known part would lie on the generator's canvas; it returns the
+    window that is judged, and the known part within it.
+    """
+
+    place: Callable[[Size, Generator, tuple[int, int]], _Boxes]
+    known: str
+    canvas: str
+
+
+_WHOLE = "the whole photograph"
+TASKS = {
+    "trained": _Task(_trained, "as at training, scaled to the canvas", "the largest central window of that aspect"),
+    "sides": _Task(_sides, "the middle 60 % of the width, at full height", _WHOLE),
+    "around": _Task(_around, "the middle two thirds of the width and of the height", _WHOLE),
+}
+
+
+class FullResolutionCrops(Crops):
+    """A window of each photograph, not resized."""
+
+    def __init__(self, pictures: Pictures, generator: Generator, seed: int, task: str) -> None:
+        """Has no picture read yet; `task`, a name in `TASKS`, says what is known, and `seed` draws where if need be."""
+        super().__init__(pictures, generator, seed, at_least=None)
+        self._task = TASKS[task]
+
+    def why_not(self, number: int) -> str:
+        """Returns the name of a picture that does not decode, or is too small, and the reason."""
+        picture = self._photographs.read(number)
+        if picture is None:
+            return super().why_not(number)
+        return f"{self._name(number)}: {picture.width}x{picture.height} pixels are too few to judge"
+
+    def facts(self) -> dict[str, str]:
+        """Returns what a report says of the known part and of the canvas."""
+        return {"known": self._task.known, "canvas": f"{self._task.canvas}, at its own resolution"}
+
+    def _cut(self, number: int, picture: Image.Image) -> Crop | None:
+        window, known = self._task.place((picture.height, picture.width), self._generator, self._offset(number))
+        # SSIM's window has to fit, and something has to be painted.
+        if min(window.height, window.width) < metrics.SSIM_WINDOW or window[2:] == known[2:]:
+            return None
+        box = window.left, window.top, window.left + window.width, window.top + window.height
+        return Crop(self._name(number), np.asarray(picture.crop(box)), known, enlarged=False)
+
+
+class FullResolutionJudge(Judge):
+    """Judges what `expand` makes, one crop at a time: their sizes differ."""
+
+    def __init__(self, generator: Generator, *, detail: bool, seed: int) -> None:
+        """Judges the generator enlarged, and with `detail` with that too; `seed` is of detail."""
+        super().__init__(generator, 1, detail)
+        self._generator, self._seed, self._detail = generator, seed, detail
+
+    def _judge_batch(self, found: list[tuple[int, Crop]], fills: dict[str, list[np.ndarray]]) -> Iterator[Judged]:
+        for place, (number, crop) in enumerate(found):
+            completed = {self.painter: self._expanded(crop, detail=False)}
+            if self._detail and has_detail(crop):
+                completed[self.detailed] = self._expanded(crop, detail=True)
+            completed |= {name: images[place] for name, images in fills.items()}
+            truth, mask = np.float32(crop.image) / 255, crop.mask
+            scores = {name: metrics.scores(np.float32(image) / 255, truth, mask) for name, image in completed.items()}
+            in_numbers = {name: {key: float(one) for key, one in row.items()} for name, row in scores.items()}
+            yield Judged(number, crop, completed, in_numbers, {})
+
+    def _expanded(self, crop: Crop, detail: bool) -> np.ndarray:
+        margins = crop.margins._asdict()
+        return expand(self._generator, crop.picture, **margins, detail=detail, seed=self._seed)
