@@ -1,13 +1,15 @@
-"""The models that come with the package, 128x128 -> 256x256, the known picture anywhere on it: three runs, by name.
+"""The models that come with the package, the known picture anywhere on the canvas: four runs, by name.
 
     data="--config.data.path=FOLDER"
-    python -m srn_jax.main --config=configs/boxed.py:half $data
+    python -m srn_jax.main --config=configs/boxed.py:quarter $data
+    python -m srn_jax.main --config=configs/boxed.py:half $data --config.run.start_from=runs/boxed_quarter
     python -m srn_jax.main --config=configs/boxed.py:whole $data --config.run.start_from=runs/boxed_half
     python -m srn_jax.main --config=configs/boxed.py:sharp $data --config.run.start_from=runs/boxed_whole
     python -m srn_jax.export --checkpoint runs/boxed_whole --blend runs/boxed_sharp 0.5 --half --output NAME
 
-The network does not know its canvas: it learns at half the size, at a quarter of the work, goes on at the whole, and
-is given texture there. docs/models/ tells which photographs each model learned from and which were held out.
+The network does not know its canvas: it learns at a quarter of the size, 32x32 -> 64x64, at a sixteenth of the work,
+goes on at half of it and at the whole, 128x128 -> 256x256, and is given texture there. `birds` and `garments` are of the
+last three, `scenes` of the first two. docs/models/ tells which photographs each model learned from and which were held out.
 Weights: VGG-19 to conv3_2 in `loss.vgg`, for `sharp`. Hardware and time: one H200, which two models shared, both at
 once: 90 s, 3 and 6 minutes in bfloat16 (`compute.dtype`), and 5 of compiling. Expected score: 17.7 dB on the held-out
 pictures of `birds` (data.color 0.25), 14.8 on those of `garments` (a share of 0.3).
@@ -57,7 +59,7 @@ STAGES: dict[str, dict[str, object]] = {
 
 
 def get_config(stage: str = "half") -> Config:
-    """Returns one of the three runs that a model in the box comes from."""
+    """Returns one of the four runs that models in the box come from."""
     config = Config()
     config.geometry.masks_per_batch = "each"
     config.model.width = 32

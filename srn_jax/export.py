@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from srn_jax import files
 from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail
-from srn_jax.generator import Generator, architecture, load_generator, loadable
+from srn_jax.generator import DEFAULT, Generator, architecture, load_generator, loadable
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
         description="Writes the averaged generator of a checkpoint to a folder of its own, without critics and Adam's "
         "moments: a fraction of the size, for inference alone.",
     )
-    parser.add_argument("--checkpoint", required=True, help=f"the model: {loadable()}")
+    parser.add_argument("--checkpoint", default=DEFAULT, help=f"the model: {loadable()} (default {DEFAULT})")
     parser.add_argument(
         "--blend",
         nargs=2,

@@ -22,8 +22,10 @@ from srn_jax.tables import pick
 PARAMETERS = "generator"
 ARCHITECTURE = "architecture"
 _BOXED = Path(__file__).parent / "weights"
+DEFAULT = "scenes"  # what programs take where no model is named
 # What each model in the box learned from.
 KINDS = {
+    "scenes": "ordinary photographs: landscapes, water, streets, gardens, buildings",
     "birds": "heads of Canada geese",
     "garments": "single garments, laid out, hung or worn",
 }
@@ -68,12 +70,12 @@ def from_architecture(description: dict[str, Any]) -> Generator:
     return Generator(shapes["params"], model, tuple(description["known"]), canvas, description["margins"])
 
 
-def load_generator(path: str | Path) -> Generator:
+def load_generator(path: str | Path = DEFAULT) -> Generator:
     """Returns the generator of a run's newest checkpoint, of one checkpoint, or of those that come with the package.
 
     Args:
       path: a run's workdir, its `checkpoints` folder, or one checkpoint in it; or a name in `boxed()`, as "birds"
-        (a folder of that name is "./birds").
+        (a folder of that name is "./birds"). By default the one for ordinary photographs.
 
     Raises:
       InputError: the folder is missing, is no checkpoint, or has files that are missing or damaged.
@@ -105,8 +107,9 @@ def load_generator(path: str | Path) -> Generator:
 
 
 def boxed() -> dict[str, Path]:
-    """Returns the checkpoints that come with the package, by name; docs/models/ has a card of each."""
-    return {folder.name: folder for folder in sorted(_BOXED.iterdir()) if folder.is_dir()} if _BOXED.is_dir() else {}
+    """Returns the checkpoints that come with the package, by name, the default first; docs/models/ has their cards."""
+    folders = [folder for folder in _BOXED.iterdir() if folder.is_dir()] if _BOXED.is_dir() else []
+    return {folder.name: folder for folder in sorted(folders, key=lambda one: (one.name != DEFAULT, one.name))}
 
 
 def loadable() -> str:

@@ -2,15 +2,31 @@
 
 import functools
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from srn_jax.convert import release
 
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def rounding(lengths: Iterable[int]) -> float:
+    """Returns how far apart float32 may take two programs, relative to the largest value, on any processor.
+
+    Both compute a chain of sums of so many terms. Each of n terms is rounded by up to 2^-24, up or down by no rule: of
+    a sum's, in whatever order it is taken, sqrt(n) are left (Higham and Mary, 2019). From sum to sum they may add up.
+    """
+    return 2 * 2.0**-24 * sum(length**0.5 for length in lengths)
+
+
+def sums(tree: Any) -> list[int]:
+    """Returns, for the kernels of a tree or of the release's variables, how many products each of their values sums."""
+    return [leaf.size // leaf.shape[-1] for leaf in jax.tree.leaves(tree) if np.ndim(leaf) > 1]
 
 
 @dataclass(frozen=True)
@@ -20,13 +36,11 @@ class Case:
     Attributes:
       arrays: name -> array; names may end in @3 or @in3, see golden/README.md.
       weights: TensorFlow variable name -> array.
-      noise: name -> the authors' own largest absolute difference between runs.
-      relative: the same, in relative L2.
+      relative: name -> the authors' own largest difference between runs, in relative L2.
     """
 
     arrays: dict[str, np.ndarray]
     weights: dict[str, np.ndarray]
-    noise: dict[str, float]
     relative: dict[str, float]
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -53,7 +67,6 @@ def load(name: str) -> Case:
     return Case(
         arrays=_archive(name) | {key: shared[key_hash] for key, key_hash in entry["shared"].items()},
         weights={key: shared[key_hash] for key, key_hash in entry["weights"].items()},
-        noise=entry["noise"],
         relative=entry["relative"],
     )
 

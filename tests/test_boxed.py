@@ -19,27 +19,30 @@ from srn_jax.train.state import build_networks
 from tests import tiny
 
 CARDS = Path(__file__).parent.parent / "docs" / "models"
-NAMES = sorted(boxed())
+NAMES = list(boxed())
+SIDES = {"scenes": 64, "birds": 128, "garments": 128}  # pixels of the known picture; the canvas has twice as many
+AHEAD = {"scenes": 0.0, "birds": 1.0, "garments": 1.0}  # dB, by so much at least
 
 
 def held_out(name: str) -> np.ndarray:
-    """Returns what the sheets of a card have in their last column, [n, 256, 256, 3]: held-out pictures."""
-    sheets = [Image.open(file) for file in sorted(CARDS.glob(f"{name}_*.jpg"))]
-    assert len(sheets) == 3
-    rows = [np.asarray(sheet)[24:].reshape(-1, 262, sheet.width, 3)[:, :256, -262:-6] for sheet in sheets]
+    """Returns what the sheets of a card have in their last column, [n, h, w, 3]: held-out pictures."""
+    sheets = [Image.open(CARDS / f"{name}_{which}.jpg") for which in ("best", "median", "worst")]
+    side = 2 * SIDES[name]
+    rows = [np.asarray(one)[24:].reshape(-1, side + 6, one.width, 3)[:, :side, -side - 6 : -6] for one in sheets]
     return np.concatenate(rows)
 
 
-def centered(count: int) -> np.ndarray:
-    """Returns masks of known pictures in the middle, [count, 256, 256, 1]."""
-    mask = np.ones((count, 256, 256, 1), np.float32)
-    mask[:, 64:192, 64:192] = 0
+def centered(pictures: np.ndarray) -> np.ndarray:
+    """Returns masks of known parts of half the size in the middle of [n, h, w, 3], [n, h, w, 1]."""
+    count, height, width, _ = pictures.shape
+    mask = np.ones((count, height, width, 1), np.float32)
+    mask[:, height // 4 : 3 * height // 4, width // 4 : 3 * width // 4] = 0
     return mask
 
 
 def test_each_has_a_card_and_each_card_a_model():
-    assert sorted(card.stem for card in CARDS.glob("*.md")) == NAMES
-    assert NAMES == ["birds", "garments"]
+    assert sorted(card.stem for card in CARDS.glob("*.md")) == sorted(NAMES)
+    assert NAMES == ["scenes", "birds", "garments"]  # the default first
     assert all(name in loadable() for name in NAMES)
     assert demo.parse([]).checkpoint == NAMES
     assert set(KINDS) >= set(NAMES)
@@ -53,11 +56,13 @@ def test_it_is_as_its_card_says(name):
     megabytes = sum(file.stat().st_size for file in boxed()[name].rglob("*") if file.is_file()) / 1e6
     assert megabytes < 8
     assert f"{count:,} parameters, {megabytes:.1f} MB" in card
-    assert (generator.known, generator.canvas, generator.margins) == ((128, 128), (256, 256), "random")
+    side = SIDES[name]
+    assert (generator.known, generator.canvas, generator.margins) == ((side, side), (2 * side, 2 * side), "random")
+    assert f"{side} x {side} -> {2 * side} x {2 * side}" in card
     assert len(re.findall(r"^\| (SRN|mean fill|edge replication|mirror fill|Telea) \|.* ± ", card, re.MULTILINE)) == 5
 
 
-@pytest.mark.parametrize(("name", "stage"), [(NAMES[0], "half"), (NAMES[1], "sharp")])
+@pytest.mark.parametrize(("name", "stage"), [("scenes", "quarter"), ("birds", "half"), ("garments", "sharp")])
 def test_a_run_of_its_config_starts_from_its_name(name, stage):
     config = resolve(get_config(stage))
     networks = build_networks(config)
@@ -68,7 +73,7 @@ def test_a_run_of_its_config_starts_from_its_name(name, stage):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_ahead_of_every_fill(name):
     truth = held_out(name)[::3]
-    masks = centered(len(truth))
+    masks = centered(truth)
 
     def psnr(pictures) -> float:
         scores = [
@@ -79,14 +84,14 @@ def test_it_is_ahead_of_every_fill(name):
 
     painted = psnr(extrapolate(load_generator(name), truth, masks))
     fills = {name: psnr([fill(one, masks[0]) for one in truth]) for name, fill in (FILLS | SLOW_FILLS).items()}
-    assert painted > max(fills.values()) + 1
+    assert painted > max(fills.values()) + AHEAD[name]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_it_paints_follows_the_known_part_in_all_colors(name):
     """Painted tones against known ones, both changed by a little of red, green or blue: no direction is lost."""
     generator, pictures = load_generator(name), held_out(name)[::9].astype(np.float32) / 255 * 0.8 + 0.1
-    masks = centered(len(pictures))
+    masks = centered(pictures)
 
     def tone(change: np.ndarray) -> np.ndarray:
         painted = extrapolate(generator, pictures + np.float32(change), masks)

@@ -15,7 +15,7 @@ from srn_jax import ops
 from srn_jax.errors import InputError
 from srn_jax.models import vgg19
 from srn_jax.models.critics import ContextCritic
-from srn_jax.models.layers import ConvTranspose, UpsampleConv, apply, apply_stages, conv
+from srn_jax.models.layers import ConvTranspose, UpsampleConv, apply, conv
 from srn_jax.train import optimizer, sharding
 from srn_jax.train.state import build_networks
 from srn_jax.train.step import Step, build_steps
@@ -169,7 +169,7 @@ def test_statistics_of_bfloat16_features_are_taken_in_float32(normalization):
     exact = normalize(features.astype(jnp.float32), mask.astype(jnp.float32), 0.5)
     made = normalize(features, mask, 0.5)
     assert made.dtype == jnp.bfloat16
-    np.testing.assert_array_equal(made, exact.astype(jnp.bfloat16))
+    np.testing.assert_allclose(made.astype(jnp.float32), exact, rtol=2.0**-7)  # a unit of the last place
 
 
 def test_the_context_critic_sums_in_float32():
@@ -194,31 +194,23 @@ def test_vgg_s_mean_is_subtracted_before_pixels_lose_bits():
 
 @pytest.mark.slow
 def test_the_average_follows_its_recursion_and_is_smoother_than_the_weights():
-    changes = {"run__average": 0.9, "reconstruction__learning_rate": 0.02, "reconstruction__steps": 60}
+    changes = {"run__average": 0.5, "reconstruction__learning_rate": 0.02, "reconstruction__steps": 20}
     step, mesh = build(1, 0, **changes)
     adam = optimizer.build(step.config.adam)
     step = dataclasses.replace(step, networks=dataclasses.replace(step.networks, adam=adam))
     state, images = inputs(step, mesh)
     program = sharding.compile_step(step, mesh)
-    plain = dataclasses.replace(step, axis_name=None)
-    batch = plain.draw(jax.random.key(9), jnp.asarray(np.asarray(images[0])) * np.float32(1 / 127.5) - 1.0)
-
-    def loss(params):
-        prediction, stages = apply_stages(step.networks.generator, params, batch.image, batch.mask)
-        return plain.generator_terms(prediction, stages, batch, {}, {})["reconstruction"][1]
-
-    judge = jax.jit(loss)
-    average, raw, averaged = jax.device_get(state.average), [], []
-    for number in range(60):
+    weights, average = jax.device_get((state.params, state.average))
+    ways = np.zeros(2)
+    for number in range(20):
         state, _ = program(state, images, {})
-        decay = min(0.9, (1 + number) / (10 + number))
-        average = jax.tree.map(lambda a, p, d=decay: d * a + (1 - d) * p, average, jax.device_get(state.params))
-        if number >= 30:
-            raw.append(float(judge(jax.device_get(state.params))))
-            averaged.append(float(judge(jax.device_get(state.average))))
-    assert_close(jax.device_get(state.average), average, 1e-5)
-    assert np.mean(averaged) < np.mean(raw)
-    assert np.std(averaged) < np.std(raw)
+        decay = min(0.5, (1 + number) / (10 + number))  # the smaller one up to step 8
+        expected = jax.tree.map(lambda a, p, d=decay: d * a + (1 - d) * p, average, jax.device_get(state.params))
+        before, (weights, average) = (weights, average), jax.device_get((state.params, state.average))
+        assert_close(average, expected, 1e-6)  # two products and a sum in float32
+        ways += [optax.tree.norm(optax.tree.sub(*pair)) for pair in zip((weights, average), before, strict=True)]
+    # Each of its steps is a mean of the weights' steps so far, whose shares do not grow: that holds whatever is learnt.
+    assert ways[1] < ways[0]
 
 
 @pytest.mark.parametrize("form", ["paper", "release"])

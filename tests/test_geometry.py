@@ -97,5 +97,5 @@ def test_distance_to_known_is_that_of_the_nearest_known_pixel():
     distances = geometry.distance_to_known(jnp.asarray(masks))
     for i, j in np.ndindex(6, 9):
         nearest = min(np.hypot(i - k, j - m) for k, m in np.argwhere(masks[0, ..., 0] == 0))
-        assert float(distances[0, i, j, 0]) == pytest.approx(nearest, abs=1e-6)
+        assert float(distances[0, i, j, 0]) == pytest.approx(nearest, rel=1e-6)
     assert np.isinf(distances[1]).all()

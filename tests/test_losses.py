@@ -10,7 +10,9 @@ import pytest
 
 from srn_jax.losses import adversarial, mrf, spatial, style
 from srn_jax.losses.row_blocks import best_of_rows, best_of_rows_dense, first_of
+from tests.golden_cases import rounding
 
+AMPLIFICATION = 25  # how many times as much as its cosines, sums over the channels, ID-MRF and its gradient may change
 REDUCED = pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
 
 
@@ -165,7 +167,7 @@ def test_l1_terms_accumulate_in_float32(loss, dtype):
     result = jax.jit(loss)(prediction, truth, np.full((1, 30, 40, 1), everything, dtype))
     exact = np.abs(prediction.astype(np.float64) - truth.astype(np.float64)).mean()
     assert result.dtype == jnp.float32
-    assert float(result) == pytest.approx(exact, rel=1e-6)
+    assert float(result) == pytest.approx(exact, rel=rounding([prediction.size]))
 
 
 # ID-MRF
@@ -283,9 +285,10 @@ def test_id_mrf_by_blocks_equals_the_dense_form(form, block_rows):
 
     value, gradients = run(functools.partial(best_of_rows, block_rows=block_rows))
     dense_value, dense_gradients = run(best_of_rows_dense)
-    np.testing.assert_allclose(value, dense_value, rtol=1e-6)
+    limit = AMPLIFICATION * rounding(3 * [8])
+    np.testing.assert_allclose(value, dense_value, rtol=limit)
     for gradient, dense in zip(gradients, dense_gradients, strict=True):
-        assert np.linalg.norm(gradient - dense) < 1e-5 * np.linalg.norm(dense)
+        assert np.linalg.norm(gradient - dense) < limit * np.linalg.norm(dense)
 
 
 @pytest.mark.parametrize("form", mrf.ID_MRF)
@@ -309,7 +312,8 @@ def test_id_mrf_by_blocks_shares_the_gradient_of_ties_as_the_dense_form_does(for
         for actual, expected in zip(
             gradients(functools.partial(best_of_rows, block_rows=block_rows)), dense, strict=True
         ):
-            assert np.linalg.norm(actual - expected) <= 1e-5 * np.linalg.norm(expected) + 1e-7
+            limit = AMPLIFICATION * rounding(3 * [4])
+            assert np.linalg.norm(actual - expected) <= limit * np.linalg.norm(expected) + 1e-7
 
 
 @pytest.mark.parametrize("form", mrf.ID_MRF)
@@ -333,7 +337,7 @@ def test_id_mrf_accumulates_in_float32(form, dtype):
     result = jax.jit(mrf.ID_MRF[form])(*maps)
     exact = value_and_gradients(form)(*(features.astype(np.float32) for features in maps))[0]
     assert result.dtype == jnp.float32
-    assert float(result) == pytest.approx(float(exact), rel=1e-5)
+    assert float(result) == pytest.approx(float(exact), rel=AMPLIFICATION * rounding(3 * [6]))
 
 
 # Adversarial terms
@@ -351,8 +355,8 @@ def test_wasserstein_losses_accumulate_in_float32(dtype):
     means = [scores.astype(np.float64).mean() for scores in (real, fake)]
     critic, generator = jax.jit(adversarial.critic_loss)(real, fake), jax.jit(adversarial.generator_loss)(fake)
     assert critic.dtype == generator.dtype == jnp.float32
-    assert float(critic) == pytest.approx(means[1] - means[0], rel=1e-4)
-    assert float(generator) == pytest.approx(-means[1], rel=1e-6)
+    assert float(critic) == pytest.approx(means[1] - means[0], abs=rounding([fake.size]) * max(means))
+    assert float(generator) == pytest.approx(-means[1], rel=rounding([fake.size]))
 
 
 def test_interpolate_goes_from_truth_to_completed():

@@ -148,7 +148,8 @@ def test_separable_blur_equals_direct_correlation(taps, before, after):
     np.testing.assert_allclose(ops.separable_blur(jnp.asarray(x), kernel), expected, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize(("dtype", "error"), [(jnp.float32, 4e-7), (jnp.bfloat16, 4e-3)])
+# tanh's last digits are the processor's: some units of them in float32, while rounding to bfloat16 is all of its error.
+@pytest.mark.parametrize(("dtype", "error"), [(jnp.float32, 8 * 2.0**-23), (jnp.bfloat16, 4e-3)])
 def test_elu_and_its_gradient_are_as_accurate_as_their_type(dtype, error):
     sizes = np.logspace(-7, 2, 1001)
     x = jnp.asarray(np.concatenate([-sizes, [0.0], sizes]), dtype)

@@ -17,8 +17,12 @@ from srn_jax.models.layers import apply, apply_stages
 from srn_jax.train.state import TrainState, build_networks
 from srn_jax.train.step import Batch, Step, build_steps
 from tests import golden_cases, vgg_recipe
-from tests.golden_cases import subsample
+from tests.golden_cases import rounding, subsample, sums
 from tests.test_parity_networks import assert_close, release_scale
+
+# How many times as much, relatively, ID-MRF changes as the cosines that it compares, all of which may be off alike: in
+# float64, sum |d loss / d cosine| / loss is up to 25 for these features; the gradients change up to 16 times as much.
+AMPLIFICATION = 25
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -26,24 +30,34 @@ def test_id_mrf_on_features_equals_release(number):
     case = golden_cases.load("c8_id_mrf")
     generated, truth = case[f"feat{number}_A"], case[f"feat{number}_B"]
     loss, gradients = jax.jit(jax.value_and_grad(mrf.id_mrf_release, argnums=(0, 1)))(generated, truth)
-    assert_close(case, f"feat{number}_mrf_loss", loss)
-    assert_close(case, f"feat{number}_id_mrf_reg_feat", loss)
+
+    def assert_near(name: str, actual) -> None:
+        assert_close(case, name, actual, cosine(truth), AMPLIFICATION * float(np.abs(case[name]).max()))
+
+    assert_near(f"feat{number}_mrf_loss", loss)
+    assert_near(f"feat{number}_id_mrf_reg_feat", loss)
     for side, gradient in zip("AB", gradients, strict=True):
-        name = next(n for n in case.arrays if n.startswith(f"feat{number}_grad_{side}"))
-        assert_close(case, name, gradient, floor=5e-6 * np.abs(case[name]).max())
+        assert_near(next(n for n in case.arrays if n.startswith(f"feat{number}_grad_{side}")), gradient)
+
+
+def cosine(features) -> list[int]:
+    """Returns how many terms the sums of a cosine have: two lengths and a product."""
+    return 3 * [features.shape[-1]]
 
 
 def test_id_mrf_on_sampled_positions_equals_release():
     case = golden_cases.load("c8_id_mrf")
     positions = jnp.asarray(case["pooled_perm"][: mrf.MAX_RELEASE_POSITIONS])
+    truth = jnp.asarray(case["pooled_B"])
 
     def loss_of(generated):
-        return mrf.id_mrf_release(generated, jnp.asarray(case["pooled_B"]), positions=positions)
+        return mrf.id_mrf_release(generated, truth, positions=positions)
 
     loss, gradient = jax.jit(jax.value_and_grad(loss_of))(jnp.asarray(case["pooled_A"]))
-    assert_close(case, "pooled_id_mrf_reg_feat", loss)
+    # Of 4,225 positions some are so alike, 1 - cosine = 3e-6, that the loss changes 107 times as much as the cosines.
+    assert_close(case, "pooled_id_mrf_reg_feat", loss, cosine(truth), 107 * float(case["pooled_id_mrf_reg_feat"]))
     name = next(n for n in case.arrays if n.startswith("pooled_grad_A"))
-    assert relative_error(subsample(name, gradient), case[name]) < 2 * case.relative[name]
+    assert relative_error(subsample(name, gradient), case[name]) < 1273 * rounding(cosine(truth))  # and its gradient
 
 
 @pytest.mark.parametrize(
@@ -69,14 +83,15 @@ def test_id_mrf_on_images_equals_release(weights, seed, widths):
         return terms["conv3_2"] + 2 * terms["conv4_2"], terms
 
     (total, terms), gradient = jax.jit(jax.value_and_grad(loss_of, has_aux=True))(source)
-    assert_close(case, f"vgg_{weights}_id_mrf_reg", total)
-    for layer, term in terms.items():
-        assert_close(case, f"vgg_{weights}_mrf_{layer}", term)
+    found, lengths = features(source[:1]), sums(params)
+    compared = [*lengths, *cosine(found["conv4_2"])]
+    for name, term in (("id_mrf_reg", total), *((f"mrf_{layer}", term) for layer, term in terms.items())):
+        name = f"vgg_{weights}_{name}"
+        assert_close(case, name, term, compared, AMPLIFICATION * float(case[name]))
     name = f"vgg_{weights}_grad_im_src@3"
-    assert relative_error(subsample(name, gradient[..., ::-1]), case[name]) < 1e-5
-    for layer, value in features(source[:1]).items():
-        name = next(n for n in case.arrays if n.startswith(f"vgg_{weights}_src_{layer}"))
-        np.testing.assert_allclose(subsample(name, value), case[name], rtol=0, atol=1e-5 * np.abs(case[name]).max())
+    assert relative_error(subsample(name, gradient[..., ::-1]), case[name]) < AMPLIFICATION * rounding(compared)
+    for layer, value in found.items():
+        assert_close(case, next(n for n in case.arrays if n.startswith(f"vgg_{weights}_src_{layer}")), value, lengths)
 
 
 def relative_error(actual, expected) -> float:
@@ -194,9 +209,11 @@ def test_losses_and_gradients_equal_release(name):
     (total, (terms, prediction)), gradient = jax.jit(jax.value_and_grad(generator_objective, has_aux=True))(
         setup.state.params
     )
+    generator, critic = (sums(tree) for tree in (setup.state.params, setup.state.critics))
     if "predicted@3" in case.arrays:
-        assert_close(case, "predicted@3", prediction[..., ::-1])
-    relative = {"rtol": 2e-6, "atol": 0}
+        assert_close(case, "predicted@3", prediction[..., ::-1], generator)
+    filters = sums(setup.vgg)
+    relative = {"rtol": rounding([*generator, *filters]), "atol": 0}
     # The release keeps a factor 1.2 in its losses, and weighs them by 4.2 and 1.2.
     np.testing.assert_allclose(terms["reconstruction"][1] * 1.2, case["loss_l1_loss"], **relative)
     np.testing.assert_allclose(terms["autoencoding"][1] * 1.2, case["loss_ae_loss"], **relative)
@@ -205,16 +222,20 @@ def test_losses_and_gradients_equal_release(name):
         np.testing.assert_allclose(terms["id_mrf"][1], case["loss_id_mrf_loss"], **relative)
     _, metrics = setup.critic_update(setup.state)
     critic_gradient = jax.jit(lambda state: critic_gradient_of(step, state, setup.batch))(setup.state)
-    np.testing.assert_allclose(metrics["critic"], case["loss_d_loss"], rtol=1e-5)
-    np.testing.assert_allclose(step.loss.lambda_gp * metrics["penalty"], case["loss_gp_loss"], rtol=1e-5)
+    there_and_back = rounding([*generator, *critic, *critic])
+    np.testing.assert_allclose(metrics["critic"], case["loss_d_loss"], rtol=there_and_back)
+    np.testing.assert_allclose(step.loss.lambda_gp * metrics["penalty"], case["loss_gp_loss"], rtol=there_and_back)
 
-    trees = {"grad_g/": {"generator": gradient}, "grad_d/": critic_gradient}
-    for prefix, tree in trees.items():
+    trees = {
+        "grad_g/": ({"generator": gradient}, rounding(2 * [*generator, *filters])),
+        "grad_d/": (critic_gradient, rounding([*generator, *4 * critic])),  # through the penalty's gradient
+    }
+    for prefix, (tree, limit) in trees.items():
         for stored, variable in names(case, prefix):
             if variable.endswith(("dconv4/bias", "dout_global_fc/bias")):
                 continue  # exactly 0 in exact arithmetic
             error = relative_error(as_stored(stored, variable, tree), case[stored])
-            assert error < 5 * case.relative.get(stored, 0.0) + KINKS.get(name, 2e-5), (stored, error)
+            assert error < 5 * case.relative.get(stored, 0.0) + KINKS.get(name, 0.0) + limit, (stored, error)
     for letter, tree in (("g", {"generator": gradient}), ("d", critic_gradient)):
         variables = sorted_variables(case, letter)
         norms = np.array([np.linalg.norm(golden_cases.at(tree, v)) for v in variables])
@@ -235,12 +256,17 @@ def sorted_variables(case: golden_cases.Case, letter: str) -> list[str]:
     return [str(name) for name in case[f"gradnorm_{letter}_names"]]
 
 
-def assert_parameters(setup: Setup, prefix: str, state: TrainState, atol: float) -> None:
+def assert_parameters(setup: Setup, prefix: str, state: TrainState, atol: float, updates: int = 1) -> None:
+    """Asserts equal parameters, but where Adam takes whole steps of a gradient of about 0, whichever its sign."""
     found = names(setup.case, prefix)
     assert found
-    for stored, variable in found:
-        actual = as_stored(stored, variable, parameters_of(state))
-        np.testing.assert_allclose(actual, setup.case[stored], rtol=0, atol=atol, err_msg=stored)
+    differences = [
+        np.abs(as_stored(stored, variable, parameters_of(state)) - setup.case[stored]).ravel()
+        for stored, variable in found
+    ]
+    difference, rate = np.concatenate(differences), float(setup.step.variants.learning_rate(jnp.array(0)))
+    assert (difference > atol).mean() < 1e-3
+    assert difference.max() <= 2.1 * updates * rate
 
 
 @pytest.mark.slow
@@ -252,8 +278,8 @@ def test_generator_updates_equal_release():
         losses.append(metrics["total"])
         if number == 0:
             assert_parameters(setup, "after_g/", state, 2e-6)
-    np.testing.assert_allclose(losses, setup.case["seq_g_loss"], rtol=5e-6)
-    assert_parameters(setup, "after_seq/", state, 5e-6)
+    np.testing.assert_allclose(losses, setup.case["seq_g_loss"], rtol=rounding(sums(state.params)))
+    assert_parameters(setup, "after_seq/", state, 5e-6, updates=5)
 
 
 @pytest.mark.slow
@@ -272,5 +298,6 @@ def test_alternating_updates_equal_release(name):
         state, metrics = setup.generator_update(state)
         generator_losses.append(metrics["total"])
     np.testing.assert_allclose(critic_losses, setup.case["seq_d_loss"], rtol=0, atol=5e-3)
-    np.testing.assert_allclose(generator_losses, setup.case["seq_g_loss"], rtol=1e-5)
-    assert_parameters(setup, "after_seq/", state, 5e-5)
+    chain = sums((state.params, state.critics, setup.vgg))
+    np.testing.assert_allclose(generator_losses, setup.case["seq_g_loss"], rtol=rounding(chain))
+    assert_parameters(setup, "after_seq/", state, 5e-5, updates=10)

@@ -6,7 +6,7 @@ import gradio as gr
 
 from srn_jax.demo.actions import START, Actions
 from srn_jax.demo.canvas import MAX_PERCENT, PRESETS
-from srn_jax.generator import KINDS, Generator
+from srn_jax.generator import DEFAULT, KINDS, Generator
 
 # What the page shows lies in files, for so long at most; all of them go when the program ends.
 _KEEP_SECONDS = 900
@@ -109,5 +109,9 @@ def _slider(side: str) -> gr.Slider:
 
 def _about(name: str, generator: Generator) -> str:
     known, canvas = (f"{width}x{height}" for height, width in (generator.known, generator.canvas))
-    learned = f"learned from {KINDS[name]}; around anything else it paints soft tones. It was " if name in KINDS else ""
+    learned = ""
+    if name == DEFAULT:
+        learned = f"for any photograph; learned from {KINDS[name]}, and "
+    elif name in KINDS:
+        learned = f"an example of one kind alone: learned from {KINDS[name]}, and "
     return f"- Model {name}: {learned}trained to go from {known} to {canvas} pixels."

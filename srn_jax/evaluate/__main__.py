@@ -19,7 +19,7 @@ from srn_jax.evaluate.crops import CanvasCrops, Crops, open_pictures, spread
 from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
 from srn_jax.evaluate.judge import CanvasJudge, Judge, Judged, Scores
 from srn_jax.evaluate.perceptual import Networks
-from srn_jax.generator import load_generator, loadable
+from srn_jax.generator import DEFAULT, load_generator, loadable
 from srn_jax.pictures import write_png
 
 _SHOWN = 6  # pictures on each contact sheet
@@ -45,7 +45,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, help=f"the model: {loadable()}")
+    add("--checkpoint", default=DEFAULT, help=f"the model: {loadable()} (default {DEFAULT})")
     add("--data", required=True, help="a folder, a text file with a path a line, embedded, tfds:NAME, or SOURCE:FOLDER")
     add("--split", default="test", help="of a TFDS data set (default test)")
     add("--limit", type=int, metavar="N", help="judge N pictures, spread over all of them")

@@ -72,19 +72,19 @@ def expand(
         raise InputError(f"seed is {seed}; it takes a whole number, 0 to {2**32 - 1}")
     levels = plan_detail(size, margins) if detail else None
     told = _Progress(progress, planned.passes, work_of(levels) if levels else 0)
-    channels = [_unit(img[..., channel]) for channel in range(3)]
     whole = (0.0, 0.0, float(size[1]), float(size[0]))
-    seen = np.stack([resized(channel, whole, planned.picture) for channel in channels], axis=-1).clip(0, 1)
+    seen = [resized(_unit(img[..., channel]), whole, planned.picture) for channel in range(3)]
+    seen = np.stack(seen, axis=-1).clip(0, 1)
     working = paint(params, seen, planned, told.a_pass)
     place, result = Box(top, left, *size), np.empty((top + size[0] + bottom, left + size[1] + right, 3), img.dtype)
     box = _place_of_canvas(planned, size, margins)
     if levels:
         working = with_texture(img, working, planned, margins, levels, int(seed), told.a_tile)
         box = (0.0, 0.0, float(result.shape[1]), float(result.shape[0]))
-    for channel, known in enumerate(channels):  # one at a time, since large canvases take much memory
+    for channel in range(3):  # one at a time, since large canvases take much memory
         plane = resized(working[..., channel], box, (result.shape[0], result.shape[1]))
         if feather:
-            plane = match_tones(plane, known, place, feather)
+            plane = match_tones(plane, _unit(img[..., channel]), place, feather)
         plane = plane.clip(0.0, 1.0)
         result[..., channel] = np.round(plane * 255) if img.dtype == np.uint8 else plane
     _inside(result, place)[:] = img

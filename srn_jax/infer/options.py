@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from srn_jax import cache
 from srn_jax.commandline import Parser
-from srn_jax.generator import loadable
+from srn_jax.generator import DEFAULT, loadable
 from srn_jax.geometry import MARGINS
 from srn_jax.infer.extrapolate import ROUNDINGS
 from srn_jax.infer.margins import Wanted
@@ -27,7 +27,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--checkpoint", required=True, help=f"the model: {loadable()}")
+    add("--checkpoint", default=DEFAULT, help=f"the model: {loadable()} (default {DEFAULT})")
     add("--input", required=True, help="a picture, or a folder of pictures")
     add("--output", required=True, help=f"a file ({', '.join(FORMATS)}); a folder where --input is one")
     canvas = parser.add_argument_group("canvas", "by default as many times the picture as at the model's training")
