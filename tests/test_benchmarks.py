@@ -145,3 +145,20 @@ def test_the_systems_of_figure_8():
         "fig8_srn_hr": "11,087,235",
         "fig8_srn": "11,234,947",
     }
+
+
+def test_detail(tmp_path):
+    photo = Image.effect_noise((90, 70), 60).convert("RGB")
+    photo.save(tmp_path / "photo.png")
+    found, sheet = tmp_path / "found.json", tmp_path / "sheet.jpg"
+    given = ("--data", str(tmp_path), "--tasks", "sides", "--json", str(found), "--sheet", str(sheet))
+    printed = run("benchmarks.detail", *given).stdout
+    systems = [row[0] for row in cells(printed)]
+    assert systems[:3] == ["SRN", "SRN + detail", "Telea"]  # PyPatchMatch comes with the extra
+    scores = json.loads(found.read_text())["systems"]
+    assert list(scores) == systems
+    assert scores["SRN + detail"][0]["sharpness"] > 2 * scores["SRN"][0]["sharpness"] > 0
+    with Image.open(sheet) as made:
+        assert made.width == 480 * (1 + len(systems))
+    growth = cells(run("benchmarks.detail", "--data", str(tmp_path), "--growth", "--millions", "0.01").stdout)
+    assert growth[0][0] == "0.01"
