@@ -74,16 +74,9 @@ class Stage:
         candidates = np.pad(np.asarray(self._features)[numbers], ((0, room), (0, 0)))
         searched, used = patches_searched(self._level), np.ones((height, width), np.float32)
         matches, distances = self._own_matches(), np.zeros(self._level.canvas, np.float32)
-        box, size, chance = self._level.box, self._level.canvas, variance * self._settings.chance
-        canvas = laid_out(
-            self._photo,
-            self._of_photo,
-            self._layout,
-            size,
-            box,
-            jax.random.fold_in(key, self._settings.searches),
-            chance,
-        )
+        start_key, chance = jax.random.fold_in(key, self._settings.searches), variance * self._settings.chance
+        layouts = self._of_photo, self._layout
+        canvas = laid_out(self._photo, *layouts, self._level.canvas, self._level.box, start_key, chance)
         for number in range(self._settings.searches):
             if number < exhaustive_searches(self._level, self._settings):
                 penalty = (variance * self._settings.crowding * np.maximum(used - 1, 0))[whole]
@@ -167,7 +160,6 @@ class Stage:
 
     def paint_leveled(self, matches: Matches, distances: Distances, shift: Canvas) -> tuple[Canvas, Canvas]:
         """Returns the canvas with its tones leveled, and the shift that did it, beginning with `shift`."""
-
         voting = self._voting(vote_with_steps, matches, distances, SWEEPS)
 
         def level(corner: Corner) -> tuple[np.ndarray, np.ndarray]:
