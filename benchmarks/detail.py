@@ -1,7 +1,7 @@
 """Painting around photographs at their own resolution: with and without detail, beside OpenCV's Telea and PyPatchMatch.
 
     pip install -e '.[benchmark]'
-    python -m benchmarks.detail --data FOLDER [--checkpoint birds] [--tasks sides around]
+    python -m benchmarks.detail --data FOLDER [--checkpoint scenes] [--tasks sides around]
     python -m benchmarks.detail --growth
 
 The middle of each photograph is known: `sides`, 60 % of its width at full height; `around`, two thirds of its width and
@@ -219,7 +219,7 @@ def main() -> None:
     )
     add = parser.add_argument
     add("--data", required=True, type=Path, help="a folder of photographs; --growth takes the first")
-    add("--checkpoint", default="birds", help="the model (default birds)")
+    add("--checkpoint", default="scenes", help="the model (default scenes)")
     add("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     add("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
     add("--limit", type=int, help="so many photographs")
