@@ -2,7 +2,7 @@
 
     pip install -e '.[benchmark]'
     python -m benchmarks.detail --data FOLDER [--checkpoint scenes] [--tasks sides around]
-    python -m benchmarks.detail --growth
+    python -m benchmarks.detail --data FOLDER --growth
 
 The middle of each photograph is known: `sides`, 60 % of its width at full height; `around`, two thirds of its width and
 height. Each system works in a process of its own, all photographs one after the other; seconds are their median, the
