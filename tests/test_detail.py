@@ -17,11 +17,11 @@ from srn_jax.detail import LEAST_SIDE, plan_levels, synthesize, work_of
 from srn_jax.detail.blocks import laid_out
 from srn_jax.detail.layout import Layout
 from srn_jax.detail.match import BLOCK, NONE, refine, search_all
-from srn_jax.detail.pyramid import PAINTED_BUDGET, Box, Level, doubled, halved
+from srn_jax.detail.pyramid import PAINTED_BUDGET, Box, Level, halved
 from srn_jax.detail.settings import DEFAULT, Settings
 from srn_jax.detail.source import COMPONENTS, basis_of, features_of, make_source, padded_length, patch_features
-from srn_jax.detail.tiles import corners, cut, put
-from srn_jax.detail.tones import SWEEPS, level_tones
+from srn_jax.detail.tiles import corners, cut, magnified, put
+from srn_jax.detail.tones import SWEEPS, lead_tones, level_tones
 from srn_jax.detail.vote import vote, vote_with_steps
 from srn_jax.infer.texture import plan_detail
 from srn_jax.infer.windows import Sides
@@ -116,22 +116,6 @@ def test_halved_is_the_mean_of_blocks():
         np.testing.assert_allclose(halved((photo / 255).astype(np.float32), times), expected, atol=1e-6)
 
 
-def test_doubled_is_bilinear_and_repeats_its_end():
-    values = noise(4, 5)
-    found = doubled(values, (9, 10))
-    assert found.shape == (9, 10, 3)
-    for row in range(8):
-        for column in range(10):
-            y, x = np.clip((row + 0.5) / 2 - 0.5, 0, 3), np.clip((column + 0.5) / 2 - 0.5, 0, 4)
-            i, j = min(int(y), 2), min(int(x), 3)
-            a, b = y - i, x - j
-            expected = (1 - a) * ((1 - b) * values[i, j] + b * values[i, j + 1])
-            expected += a * ((1 - b) * values[i + 1, j] + b * values[i + 1, j + 1])
-            np.testing.assert_allclose(found[row, column], expected, atol=1e-6)
-    np.testing.assert_array_equal(found[8], found[7])
-    assert doubled(values, (7, 8)).shape == (7, 8, 3)
-
-
 # --- Tiles ---
 
 
@@ -158,6 +142,24 @@ def test_a_cut_tile_goes_beyond_the_canvas():
         part = slice(20 + corner[0] - 2, 20 + corner[0] + 6), slice(20 + corner[1] - 2, 20 + corner[1] + 7)
         np.testing.assert_array_equal(cut(values, corner, (4, 5), 2, -1.0), padded[part])
         np.testing.assert_array_equal(cut(values, corner, (4, 5), 2, None), edged[part])
+
+
+def test_magnified_is_bilinear_in_any_part():
+    values = noise(4, 5)
+    for times in (1, 2):
+        side, found = 2**times, magnified(values, times, (0, 0), (4 * 2**times, 5 * 2**times))
+        for row in range(4 * side):
+            for column in range(5 * side):
+                y, x = np.clip((row + 0.5) / side - 0.5, 0, 3), np.clip((column + 0.5) / side - 0.5, 0, 4)
+                i, j = min(int(y), 2), min(int(x), 3)
+                a, b = y - i, x - j
+                expected = (1 - a) * ((1 - b) * values[i, j] + b * values[i, j + 1])
+                expected += a * ((1 - b) * values[i + 1, j] + b * values[i + 1, j + 1])
+                np.testing.assert_allclose(found[row, column], expected, atol=1e-6)
+        around = np.pad(found, ((9, 9), (9, 9), (0, 0)), mode="edge")
+        for corner, size in (((3, 1), (2, 5)), ((-9, -7), (11, 14)), ((1, 6), (12, 9)), ((7, 0), (1, 1))):
+            part = around[9 + corner[0] : 9 + corner[0] + size[0], 9 + corner[1] : 9 + corner[1] + size[1]]
+            np.testing.assert_array_equal(magnified(values, times, corner, size), part)
 
 
 # --- Matching ---
@@ -351,6 +353,25 @@ def test_leveling_is_what_loops_do():
     np.testing.assert_allclose(found, expected[4:9, 6:13], atol=1e-6)
 
 
+def test_leading_makes_good_a_share_of_what_lacks():
+    guide, box = noise(30, 34, seed=1), Box(8, 0, 14, 20)
+    canvas = noise(30, 34, seed=2)
+    canvas[8:22, :20] = np.linspace(0, 1, 20)[:, None] * np.array((1.0, 0.05, 0.0))
+    found = lead_tones(canvas, guide, box, 0.5, 4.0)
+    assert found.dtype == np.float32
+    blurred = np.stack([gaussian_filter(canvas[8:22, :20, c], 14 / 4, mode="reflect") for c in range(3)], axis=-1)
+    for row in range(30):
+        for column in range(34):
+            away = np.hypot(max(8 - row, row - 21, 0), max(column - 19, 0))
+            for channel in range(3):
+                most = blurred[..., channel].std()
+                lacking = 0.5 * (1 - np.exp(-away / 4)) * (guide - canvas)[row, column, channel]
+                np.testing.assert_allclose(found[row, column, channel], np.clip(lacking, -most, most), atol=1e-6)
+    assert (found[8:22, :20] == 0).all()
+    assert np.abs(found[..., 1]).max() < 0.02
+    assert (found[..., 2] == 0).all()
+
+
 # --- The layout ---
 
 
@@ -524,7 +545,7 @@ def test_colors_stay_within_the_photographs_range_and_the_bias():
 def test_another_setting_is_another_picture():
     photo, margins = textured(45, 60), (10, 10, 30, 30)
     one = made(photo, margins, settings=QUICK)
-    for other in ({"coherence": 0.0}, {"nearness": 3.0}, {"bound": 0.0}, {"rows": 30.0}, {"chance": 5.0}):
+    for other in ({"coherence": 0.0}, {"nearness": 3.0}, {"bound": 0.0}, {"lead": 0.0}, {"rows": 30.0}):
         assert (made(photo, margins, settings=replace(QUICK, **other)) != one).any(), other
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Key, UInt8
 
 from srn_jax.backend import detail_tile
 from srn_jax.detail.layout import Layout
-from srn_jax.detail.pyramid import Levels, doubled, halved
+from srn_jax.detail.pyramid import Levels, halved
 from srn_jax.detail.settings import DEFAULT, Settings
 from srn_jax.detail.source import padded_length
 from srn_jax.detail.stage import LEVELINGS, SEARCHED, Stage, exhaustive_searches, patches_searched
@@ -71,7 +71,7 @@ def synthesize(
             layout = Layout(small, guide, settings.guide, settings.rows)
             stage = Stage(levels.levels[0], 0, small, layout, settings, lengths, tile, each)
             found = stage.begin(jax.random.fold_in(key, 0))
-            canvas, shift = stage.settle(*found)
+            canvas, shift, led = stage.settle(*found, guide)
             for number, level in enumerate(levels.levels[1:], 1):
                 small = halved(photo, level.halvings)
                 stage = Stage(level, number, small, layout, settings, lengths, tile, each)
@@ -80,7 +80,9 @@ def synthesize(
                 for one in range(settings.refinements_at(number, level)):
                     round_key = jax.random.fold_in(jax.random.fold_in(key, number), one)
                     found = stage.refine(stage.paint(*found), found[0], round_key, settings.radius)
-                canvas, shift = stage.paint_leveled(*found, doubled(shift, level.canvas))
+                last = number == len(levels.levels) - 1
+                canvas, *shifts = stage.paint_leveled(*found, shift, led, last)
+                shift = shifts[0] if shifts else shift
             return canvas
         except BaseException:
             pool.shutdown(cancel_futures=True)

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter
 
-from srn_jax.detail.pyramid import Level, doubled
-from srn_jax.detail.tiles import Corner, cut
+from srn_jax.detail.pyramid import Level
+from srn_jax.detail.tiles import Corner, cut, magnified
 from srn_jax.geometry import Size
 
 OfCanvas = Callable[[Corner, Size], Float[np.ndarray, "h w 4"]]
@@ -46,7 +46,8 @@ class Layout:
         size = (box.height, box.width)
         weight = math.sqrt(self._weights[number] / 3) if number < len(self._weights) else 0.0
         if number and weight:
-            self._photo, self._guide = doubled(self._photo, size), doubled(self._guide, level.canvas)
+            self._photo = magnified(self._photo, 1, (0, 0), size)
+            self._guide = magnified(self._guide, 1, (0, 0), level.canvas)
         rows = np.broadcast_to((np.arange(box.height) * scale)[:, None, None], (*size, 1))
         colors = self._photo * weight if weight else np.zeros((*size, 3))
         guide = self._guide * np.float32(weight) if weight else None

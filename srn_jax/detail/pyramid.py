@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
 from srn_jax.geometry import Size
 
@@ -84,18 +83,6 @@ def halved(photo: UInt8[np.ndarray, "h w 3"] | Float[np.ndarray, "h w 3"], times
         for column in range(side):
             total += photo[row : height * side : side, column : width * side : side]
     return total * np.float32(1 / (side**2 * (255 if photo.dtype == np.uint8 else 1)))
-
-
-def doubled(values: Float[np.ndarray, "h w c"], size: Size) -> Float[np.ndarray, "h2 w2 c"]:
-    """Returns `values` at twice the size by bilinear interpolation, cut to `size` or repeated at the end."""
-    twice = 2 * values.shape[1], 2 * values.shape[0]
-    planes = [
-        Image.fromarray(np.ascontiguousarray(plane)).resize(twice, Image.Resampling.BILINEAR)
-        for plane in np.moveaxis(values, -1, 0)
-    ]
-    larger = np.stack([np.asarray(plane) for plane in planes], axis=-1)
-    missing = [max(0, wanted - have) for wanted, have in zip(size, larger.shape[:2], strict=True)]
-    return np.pad(larger, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")[: size[0], : size[1]]
 
 
 def within(canvas: np.ndarray, box: Box) -> np.ndarray:

@@ -23,7 +23,9 @@ class Settings:
       radius: pixels around a match that better ones are looked for at random; at the coarsest level anywhere.
       compared: pixels of a photograph at most for its patches to be compared; finer levels take over their matches.
       reach: coarsest pixels over which tones are leveled.
-      bound: of the shift that levels tones.
+      lead: the share of what tones lack to the guide's that is made good, far from the photograph.
+      lead_reach: coarsest pixels from the photograph within which tones are rather its own.
+      bound: of the shift that levels tones and leads them to the guide's.
     """
 
     guide: tuple[float, ...] = (1.5, 0.6, 0.2)
@@ -39,6 +41,8 @@ class Settings:
     radius: float = 16.0
     compared: int = 4_000_000
     reach: float = 16.0
+    lead: float = 0.5
+    lead_reach: float = 4.0
     bound: float = 0.12
 
     def compares(self, number: int, level: Level) -> bool:

@@ -15,8 +15,8 @@ from srn_jax.detail.match import BLOCK, FAR, NONE, refine, search_all
 from srn_jax.detail.pyramid import REACH, Box, Level, within
 from srn_jax.detail.settings import Settings
 from srn_jax.detail.source import basis_of, features_of, make_source, patch_features
-from srn_jax.detail.tiles import Corner, corners, cut, put
-from srn_jax.detail.tones import SWEEPS, level_tones
+from srn_jax.detail.tiles import Corner, corners, cut, magnified, put
+from srn_jax.detail.tones import SWEEPS, lead_tones, level_tones
 from srn_jax.detail.vote import vote, vote_with_steps
 from srn_jax.geometry import Size
 
@@ -30,6 +30,7 @@ _LEAST_SPREAD = 1e-6  # of distances: those of flat pictures are 0
 Matches = Int[np.ndarray, "h w"]
 Distances = Float[np.ndarray, "h w"]
 Canvas = Float[np.ndarray, "h w 3"]
+Coarser = Float[np.ndarray, "_ _ 3"]
 
 
 class Stage:
@@ -57,7 +58,7 @@ class Stage:
         self._corners = list(corners(level, tile))
         self._source = make_source(photo, lengths[0])
         self._box, self._canvas = np.array(level.box, np.int32), np.array(level.canvas, np.int32)
-        self._scale = 2.0**number
+        self._number, self._scale = number, 2.0**number
         if settings.compares(number, level):
             self._of_photo, self._layout = layout.at(number, level)
             self._basis = basis_of(photo)
@@ -158,20 +159,28 @@ class Stage:
         voting = self._voting(vote, matches, distances, 0)
         return self._painted(lambda corner: (np.asarray(voting(corner)),))[0]
 
-    def paint_leveled(self, matches: Matches, distances: Distances, shift: Canvas) -> tuple[Canvas, Canvas]:
-        """Returns the canvas with its tones leveled, and the shift that did it, beginning with `shift`."""
+    def paint_leveled(
+        self, matches: Matches, distances: Distances, shift: Coarser, led: Coarser, last: bool
+    ) -> tuple[Canvas, ...]:
+        """Returns the canvas with its tones leveled and led; and the shift that leveled them, unless this is the last.
+
+        Args:
+          shift: that of the level before, to begin with.
+          led: the shift of the coarsest level that leads to the guide's tones.
+        """
         voting = self._voting(vote_with_steps, matches, distances, SWEEPS)
+        more = self._tile[0] + 2 * SWEEPS, self._tile[1] + 2 * SWEEPS
 
-        def level(corner: Corner) -> tuple[np.ndarray, np.ndarray]:
+        def level(corner: Corner) -> tuple[np.ndarray, ...]:
             colors, lacking = voting(corner)
-            by = self._level_tile(corner, shift, lacking)
-            return (_middle(colors) + by).clip(0.0, 1.0), by
+            by = self._level_tile(corner, magnified(shift, 1, (corner[0] - SWEEPS, corner[1] - SWEEPS), more), lacking)
+            canvas = self._shifted(_middle(colors), by + magnified(led, self._number, corner, self._tile))
+            return (canvas,) if last else (canvas, by)
 
-        canvas, leveled = self._painted(level)
-        return canvas, leveled
+        return tuple(self._painted(level))
 
-    def settle(self, matches: Matches, distances: Distances) -> tuple[Canvas, Canvas]:
-        """Returns the coarsest level's canvas with its tones leveled from nothing, and their shift."""
+    def settle(self, matches: Matches, distances: Distances, guide: Canvas) -> tuple[Canvas, Canvas, Canvas]:
+        """Returns the coarsest level's canvas with its tones leveled, from nothing, and led, and both shifts."""
         voting = self._voting(vote_with_steps, matches, distances, SWEEPS)
         canvas, lacking = self._painted(lambda corner: tuple(map(_middle, voting(corner))))
         shift = np.zeros_like(canvas)
@@ -179,11 +188,17 @@ class Stage:
             before, shift = shift, np.zeros_like(shift)
 
             def level(corner: Corner, before: Canvas = before) -> np.ndarray:
-                return self._level_tile(corner, before, cut(lacking, corner, self._tile, SWEEPS, 0.0))
+                begun, lacks = (cut(one, corner, self._tile, SWEEPS, 0.0) for one in (before, lacking))
+                return self._level_tile(corner, begun, lacks)
 
             for corner, by in zip(self._corners, self._each(level, self._corners), strict=True):
                 put(shift, corner, by)
-        return (canvas + shift).clip(0.0, 1.0), shift
+        led = lead_tones(canvas + shift, guide, self._level.box, self._settings.lead, self._settings.lead_reach)
+        return self._shifted(canvas, shift + led), shift, led
+
+    def _shifted(self, colors: np.ndarray, by: np.ndarray) -> np.ndarray:
+        bound = np.float32(self._settings.bound)
+        return (colors + by.clip(-bound, bound)).clip(0.0, 1.0)
 
     def _painted(self, make: Callable[[Corner], tuple[np.ndarray, ...]]) -> list[Canvas]:
         """Returns the canvases that `make` makes the tiles of; the first one with the photograph in its place."""
@@ -195,8 +210,8 @@ class Stage:
         within(found[0], self._level.box)[:] = self._photo
         return found
 
-    def _level_tile(self, corner: Corner, shift: Canvas, lacking: Any) -> np.ndarray:
-        around, settings = cut(shift, corner, self._tile, SWEEPS, 0.0), self._settings
+    def _level_tile(self, corner: Corner, around: np.ndarray, lacking: Any) -> np.ndarray:
+        settings = self._settings
         stiffness = np.float32((2.0 / (settings.reach * self._scale)) ** 2)
         place = self._canvas, self._box, np.array(corner, np.int32)
         return np.asarray(level_tones(around, lacking, *place, stiffness, np.float32(settings.bound)))

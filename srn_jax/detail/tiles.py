@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float
+from PIL import Image
 
 from srn_jax.detail.pyramid import REACH, Level
 from srn_jax.geometry import Size
@@ -52,3 +54,23 @@ def put(values: np.ndarray, corner: Corner, tile: np.ndarray) -> None:
     top, left = corner
     inside = values[top : top + tile.shape[0], left : left + tile.shape[1]]
     inside[:] = tile[: inside.shape[0], : inside.shape[1]]
+
+
+def magnified(
+    values: Float[np.ndarray, "h w c"], times: int, corner: Corner, size: Size
+) -> Float[np.ndarray, "h2 w2 c"]:
+    """Returns the part of (height, width) `size` at `corner` of `values` doubled so many times.
+
+    By bilinear interpolation; beyond the end its last value goes on. A value is the same whatever part it is seen in.
+    """
+    side = 2**times
+    first = [at // side - 1 for at in corner]
+    last = [-(-(at + length) // side) + 1 for at, length in zip(corner, size, strict=True)]
+    around = cut(values, (first[0], first[1]), (last[0] - first[0], last[1] - first[1]), 0, None)
+    top, left = (at / side - before for at, before in zip(corner, first, strict=True))
+    box = left, top, left + size[1] / side, top + size[0] / side
+    planes = [
+        Image.fromarray(np.ascontiguousarray(plane)).resize((size[1], size[0]), Image.Resampling.BILINEAR, box)
+        for plane in np.moveaxis(around, -1, 0)
+    ]
+    return np.stack([np.asarray(plane) for plane in planes], axis=-1)

@@ -1,10 +1,16 @@
-"""Tones: a smooth shift that takes out the steps where pieces of the photograph meet each other, and the photograph."""
+"""Tones: smooth shifts. One takes out the steps where pieces of the photograph meet each other, and the photograph; the
+other leads towards the guide's tones."""
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
+from scipy.ndimage import gaussian_filter
+
+from srn_jax.detail.pyramid import Box, within
 
 SWEEPS = 8  # of relaxation, and pixels that a tile needs around it
+_AFAR = 1 / 4  # of the photograph's shorter side: the blur that leaves no texture
 
 
 @jax.jit
@@ -46,3 +52,21 @@ def level_tones(
         return jnp.where(free, ((beside(shift) + lacking) / (count + stiffness)).clip(-bound, bound), 0.0)
 
     return jax.lax.fori_loop(0, SWEEPS, sweep, jnp.where(free, shift, 0.0))[SWEEPS:-SWEEPS, SWEEPS:-SWEEPS]
+
+
+def lead_tones(
+    canvas: Float[np.ndarray, "h w 3"], guide: Float[np.ndarray, "h w 3"], box: Box, lead: float, reach: float
+) -> Float[np.ndarray, "h w 3"]:
+    """Returns the shift of the coarsest level's canvas that makes good the share `lead` of what it lacks to the guide.
+
+    Less near the photograph, where what goes on is worth more: 1 - exp(-d / reach) of it at `d` pixels. No channel is
+    shifted by more than its standard deviation over the photograph seen from afar: textures stay even, flat ones flat.
+    """
+    down, across = (
+        np.maximum(np.maximum(start - np.arange(size), np.arange(size) - (start + length - 1)), 0)
+        for start, length, size in zip(box[:2], box[2:], canvas.shape[:2], strict=True)
+    )
+    share = lead * (1 - np.exp(-np.hypot(down[:, None], across[None, :]) / reach))
+    blur = min(box.height, box.width) * _AFAR
+    most = gaussian_filter(within(canvas, box), (blur, blur, 0), mode="reflect").std(axis=(0, 1))
+    return (share[..., None] * (guide - canvas)).clip(-most, most).astype(np.float32)
