@@ -27,12 +27,12 @@ from tqdm import tqdm
 from benchmarks import machine
 from benchmarks.memory import ProcessMemory
 from srn_jax.errors import InputError, fail
+from srn_jax.evaluate.full_resolution import MIDDLES, middle
 from srn_jax.pictures import decode, list_pictures
 
 Sides = tuple[int, int, int, int]  # top, bottom, left, right
 Painter = Callable[[np.ndarray, Sides], np.ndarray]
 
-TASKS = {"sides": (1.0, 0.6), "around": (2 / 3, 2 / 3)}  # the known share of height and width
 MILLIONS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 24.0)
 _SHOWN = 480  # pixels, the longer side on the sheet
 
@@ -89,9 +89,8 @@ def _masked(known: np.ndarray, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
 
 def sides_of(size: tuple[int, int], task: str) -> Sides:
     """Returns the pixels of a photograph of (height, width) `size` that a task leaves unknown, on each side."""
-    (height, width), (rows, columns) = size, TASKS[task]
-    top, left = round(height * (1 - rows) / 2), round(width * (1 - columns) / 2)
-    return top, top, left, left
+    known = middle(size, MIDDLES[task])
+    return known.top, size[0] - known.top - known.height, known.left, size[1] - known.left - known.width
 
 
 def work(system: str, checkpoint: str, given: list[tuple[str, str]]) -> dict[str, Any]:
@@ -220,7 +219,7 @@ def main() -> None:
     add = parser.add_argument
     add("--data", required=True, type=Path, help="a folder of photographs; --growth takes the first")
     add("--checkpoint", default="scenes", help="the model (default scenes)")
-    add("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
+    add("--tasks", nargs="+", choices=list(MIDDLES), default=list(MIDDLES))
     add("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
     add("--limit", type=int, help="so many photographs")
     add("--growth", action="store_true", help="time and memory against painted pixels")

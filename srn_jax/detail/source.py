@@ -11,6 +11,7 @@ from srn_jax.detail.pyramid import PATCH, REACH
 
 COMPONENTS = 16  # principal components of a patch that stand for its 147 values
 _SAMPLES = 20_000  # patches that they are found from
+_STRIP = 256  # rows at a time
 
 
 class Basis(NamedTuple):
@@ -62,8 +63,17 @@ def features_of(
     photo: Float[np.ndarray, "h w 3"], layout: Float[np.ndarray, "h w l"], basis: Basis, length: int
 ) -> Float[Array, "n c"]:
     """Returns what is compared of the patch around each pixel, row by row: its components, and its layout."""
-    edged = np.pad(photo, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="edge")
-    return jnp.asarray(_flat(np.concatenate([patch_features(edged, basis), layout], axis=-1), length))
+    (height, width), components = photo.shape[:2], basis.components.shape[-1]
+    found = np.zeros((length, components + layout.shape[-1]), np.float32)
+    columns = np.arange(-REACH, width + REACH).clip(0, width - 1)
+    for first in range(0, height, _STRIP):  # since the whole of a large photograph's components would be copied twice
+        rows = np.arange(first - REACH, first + _STRIP + REACH).clip(0, height - 1)
+        last = min(first + _STRIP, height)
+        features = np.asarray(patch_features(photo[rows[:, None], columns], basis))[: last - first]
+        place = slice(first * width, last * width)
+        found[place, :components] = features.reshape(-1, components)
+        found[place, components:] = layout[first:last].reshape(-1, layout.shape[-1])
+    return jnp.asarray(found)
 
 
 def _flat(values: np.ndarray, length: int) -> np.ndarray:

@@ -28,14 +28,18 @@ def _trained(size: Size, generator: Generator, offset: tuple[int, int]) -> _Boxe
     return Box(*middle, *window), Box(*corner, *known)
 
 
-def _sides(size: Size, generator: Generator, offset: tuple[int, int]) -> _Boxes:
-    (height, width), side = size, round(0.2 * size[1])
-    return Box(0, 0, *size), Box(0, side, height, width - 2 * side)
+# The known share of height and width, in the middle of the photograph.
+MIDDLES = {"sides": (1.0, 0.6), "around": (2 / 3, 2 / 3)}
 
 
-def _around(size: Size, generator: Generator, offset: tuple[int, int]) -> _Boxes:
-    top, left = round(size[0] / 6), round(size[1] / 6)
-    return Box(0, 0, *size), Box(top, left, size[0] - 2 * top, size[1] - 2 * left)
+def middle(size: Size, shares: tuple[float, float]) -> Box:
+    """Returns the part of a photograph of (height, width) `size` that is known, so much of each in the middle."""
+    top, left = (round(n * (1 - share) / 2) for n, share in zip(size, shares, strict=True))
+    return Box(top, left, size[0] - 2 * top, size[1] - 2 * left)
+
+
+def _in_the_middle(task: str) -> Callable[[Size, Generator, tuple[int, int]], _Boxes]:
+    return lambda size, generator, offset: (Box(0, 0, *size), middle(size, MIDDLES[task]))
 
 
 class _Task(NamedTuple):
@@ -53,8 +57,8 @@ class _Task(NamedTuple):
 _WHOLE = "the whole photograph"
 TASKS = {
     "trained": _Task(_trained, "as at training, scaled to the canvas", "the largest central window of that aspect"),
-    "sides": _Task(_sides, "the middle 60 % of the width, at full height", _WHOLE),
-    "around": _Task(_around, "the middle two thirds of the width and of the height", _WHOLE),
+    "sides": _Task(_in_the_middle("sides"), "the middle 60 % of the width, at full height", _WHOLE),
+    "around": _Task(_in_the_middle("around"), "the middle two thirds of the width and of the height", _WHOLE),
 }
 
 
