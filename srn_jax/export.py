@@ -1,12 +1,11 @@
 """`python -m srn_jax.export`: a trained generator alone, without what only training needs."""
 
-import sys
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 
-from srn_jax import files
+from srn_jax import files, interruption
 from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail
 from srn_jax.generator import DEFAULT, Generator, architecture, load_generator, loadable
@@ -76,7 +75,4 @@ def _megabytes(folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit("interrupted; nothing was written")
+    interruption.run(main, "interrupted; nothing was written")

@@ -3,10 +3,12 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 from srn_jax.errors import InputError
+from srn_jax.lock import locked
 
 
 def expand(path: str | Path, setting: str) -> Path:
@@ -19,15 +21,27 @@ def expand(path: str | Path, setting: str) -> Path:
         raise InputError(f"{setting} is {str(path)!r}, and there is no such user; ./~... names a file") from error
 
 
+def check_outside(output: Path, inputs: Path, setting: str, of: str) -> None:
+    """Raises InputError where `output` lies in the folder `inputs`, as one more picture; names the settings."""
+    if inputs.is_dir() and output.resolve().is_relative_to(inputs.resolve()):
+        raise InputError(f"{setting} {output} lies inside {of}, which would take its pictures in the next time")
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a path beside `path` to write to, and renames it to `path` at the end; on an error nothing is left."""
+    """Yields a path beside `path` to write to, and renames it to `path` at the end; on an error nothing is left.
+
+    What a killed process left there is written over.
+
+    Raises:
+      InputError: another process is writing to `path`.
+    """
     beside = path.with_name(f".{path.name}.part")
-    try:
+    with locked(beside, str(path), "give another name") as held:
         yield beside
+        os.fsync(held.fileno())
         os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        _keep(path.parent)
 
 
 @contextlib.contextmanager
@@ -35,37 +49,94 @@ def creating(folder: Path) -> Iterator[Path]:
     """Yields a new folder beside `folder`, and renames it to `folder` at the end; on an error nothing is left.
 
     Raises:
-      InputError: `folder` exists and is not an empty folder.
+      InputError: `folder` exists and is not an empty folder, or another process makes it.
     """
     folder = Path(os.path.abspath(folder))  # "." has no name to put something beside
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"{folder} exists; give the name of a new folder")
-    beside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        beside.mkdir(parents=True)
+    with _folder_beside(folder) as beside:
         yield beside
+        _keep_all(beside)
         os.replace(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        _keep(folder.parent)
 
 
 @contextlib.contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Yields a new folder beside `folder`, and puts it in its place at the end; on an error `folder` stays."""
+def replacing_folder(folder: Path, check: Callable[[], None]) -> Iterator[Path]:
+    """Yields a new folder beside `folder`, and puts it in its place at the end; on an error `folder` stays.
+
+    Args:
+      check: raises InputError where `folder` must not be replaced; called at the beginning, and again at the end. What
+        was made is then kept under another name, which the error tells.
+
+    Raises:
+      InputError: as `check` does, or another process replaces it.
+    """
     folder = Path(os.path.abspath(folder))
-    beside, before = (folder.with_name(f".{folder.name}.{kind}") for kind in ("part", "before"))
-    for left in (beside, before):
-        shutil.rmtree(left, ignore_errors=True)
-    try:
-        beside.mkdir(parents=True)
+    before = folder.with_name(f".{folder.name}.before")
+    with _folder_beside(folder) as beside:
+        if before.is_dir() and not folder.exists():  # a process was killed between the two renames below
+            os.replace(before, folder)
+        shutil.rmtree(before, ignore_errors=True)
+        check()
         yield beside
+        _keep_all(beside)
+        try:
+            check()
+        except InputError as error:
+            other = next(path for n in count(2) if not (path := folder.with_name(f"{folder.name}-{n}")).exists())
+            os.replace(beside, other)
+            raise InputError(f"{error}; what was made is in {other}") from error
         if folder.is_dir():
             os.replace(folder, before)
-        os.replace(beside, folder)
+        try:
+            os.replace(beside, folder)
+        except OSError:
+            if before.is_dir():
+                os.replace(before, folder)
+            raise
+        _keep(folder.parent)
+        shutil.rmtree(before, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _folder_beside(folder: Path) -> Iterator[Path]:
+    """Yields a new folder to be renamed to `folder`; it goes at the end where it was not, with the folders above it."""
+    file = next((parent for parent in folder.parents if parent.is_file()), None)
+    if file is not None:
+        raise InputError(f"{folder} cannot be made: it lies below the file {file}")
+    made = [parent for parent in folder.parents if not parent.exists()]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with locked(folder.with_name(f".{folder.name}.lock"), str(folder), "give another name"):
+            beside = folder.with_name(f".{folder.name}.part")
+            shutil.rmtree(beside, ignore_errors=True)
+            try:
+                beside.mkdir()
+                yield beside
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
     finally:
-        for left in (beside, before):
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(OSError):  # the first that holds something
+            for parent in made:
+                parent.rmdir()
+
+
+def _keep_all(folder: Path) -> None:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            _keep(Path(place, name))
+        _keep(Path(place))
+
+
+def _keep(path: Path) -> None:
+    """Has the disk keep a file, or what a folder lists, through a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # of folders, which some file systems refuse
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from srn_jax import allocator, cache
+from srn_jax import allocator, cache, interruption
 from srn_jax import config as settings
 from srn_jax.errors import InputError, fail
 
@@ -57,6 +57,7 @@ def main(argv: list[str]) -> None:
     allocator.keep_freed_memory()
     cache.keep_programs(_CACHE.value)
     try:
+        interruption.is_noticed()
         config = settings.resolve(_CONFIG.value)
         hosts.connect(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
         if _DRY_RUN.value:
@@ -79,7 +80,7 @@ def main(argv: list[str]) -> None:
     except OSError as error:  # a full disk, a folder that may not be written
         hosts.leave(InputError(f"{error.filename or workdir}: {error.strerror or error}"))
     except KeyboardInterrupt:  # before the first step, or for the second time
-        sys.exit("interrupted; the newest checkpoint is as it was")
+        interruption.leave("interrupted; the newest checkpoint is as it was")
 
 
 if __name__ == "__main__":

@@ -457,3 +457,21 @@ def test_nothing_stays_when_it_ends(browser, workdir, tmp_path, number):
         page.process.send_signal(number)
         assert page.process.wait(60) == 0
     assert os.listdir(folder) == []
+
+
+@pytest.mark.slow
+def test_nothing_stays_when_it_ends_while_it_paints(browser, workdir, tmp_path):
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    Image.fromarray(noise(900, 1200, 3)).save(tmp_path / "photo.png")
+    with serving(folder, workdir) as page:
+        visit = Visit(browser, page)
+        visit.drop(tmp_path / "photo.png")
+        visit.page.click("#paint:not([disabled])")
+        visit.page.wait_for_selector("text=painting")  # its progress
+        page.process.send_signal(signal.SIGTERM)
+        assert page.process.wait(60) == 0
+        visit.page.close()
+        assert page.process.stderr is not None
+        assert "FATAL" not in page.process.stderr.read()
+    assert os.listdir(folder) == []

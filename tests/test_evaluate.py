@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from srn_jax import SRN, Generator, expand, extrapolate
+from srn_jax import SRN, Generator, expand, extrapolate, files
 from srn_jax.detail import synthesize
 from srn_jax.detail.settings import Settings
 from srn_jax.errors import InputError
@@ -469,3 +470,36 @@ def test_it_runs_as_a_program(workdir, photos, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "| SRN |" in done.stdout
+
+
+def test_two_do_not_write_one_report(capsys, workdir, photos, tmp_path):
+    arguments = ["--checkpoint", workdir, "--data", photos, "--output", tmp_path / "out", "--detail", "off"]
+    with files.replacing_folder(tmp_path / "out", lambda: None):
+        said = refused(run(capsys, *arguments))
+        assert f"{tmp_path / 'out'} is in use by process" in said
+    assert run(capsys, *arguments, "--force")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", "out"}
+
+
+@pytest.mark.parametrize("output", ["report", "."])
+def test_a_report_never_lies_among_the_pictures(capsys, workdir, photos, output):
+    said = refused(run(capsys, "--checkpoint", workdir, "--data", photos, "--output", photos / output))
+    assert "lies inside --data" in said
+    assert len(list(photos.iterdir())) == 5
+
+
+@pytest.mark.slow
+def test_killed_and_started_again_it_leaves_a_report_and_nothing_else(workdir, tmp_path):
+    photos, output = write_pictures(tmp_path / "photos", 400), tmp_path / "out"
+    command = [sys.executable, "-m", "srn_jax.evaluate", "--checkpoint", str(workdir), "--data", str(photos)]
+    command += ["--output", str(output), "--detail", "off", "--batch", "1"]
+    begun = tmp_path / ".out.part" / "scores.jsonl"
+    with subprocess.Popen(command, env=environment(1)) as process:
+        while not (begun.exists() and begun.stat().st_size):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    assert not output.exists()
+    subprocess.run([*command, "--limit", "5"], check=True, env=environment(1))
+    assert len((output / "scores.jsonl").read_text().splitlines()) == 5
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", "out"}

@@ -105,3 +105,15 @@ def test_twenty_kills_change_nothing(tmp_path):
     assert programs.logged(whole) == programs.logged(killed)
     assert programs.steps_of(whole) == programs.steps_of(killed)
     assert not list((killed / "checkpoints").glob(".*"))  # what a kill left half written is gone
+
+
+def test_of_two_that_start_together_one_trains_and_the_other_says_so(tmp_path):
+    folder = tmp_path / "run"
+    few = ("--config.reconstruction.steps=4", "--config.adversarial.steps=2")
+    both = [programs.start(folder, *few) for _ in range(2)]
+    said = [process.communicate(timeout=400)[1] for process in both]
+    winner, loser = sorted(range(2), key=lambda number: both[number].returncode)
+    assert (both[winner].returncode, both[loser].returncode) == (0, 2), said
+    assert f"{folder} is in use by process {both[winner].pid} on " in said[loser]
+    assert "Traceback" not in said[loser]
+    assert last_logged(folder) == 6

@@ -77,6 +77,14 @@ def test_a_run_stopped_in_each_phase_and_between_equals_an_uninterrupted_one(who
     assert lines(tmp_path) == lines(whole)
 
 
+def test_a_run_never_lies_among_its_pictures(tmp_path):
+    photos = tiny.write_pictures(tmp_path / "photos", 3)
+    for setting in ("path", "held_out_path"):
+        config = tiny.config(**{"data__source": "folder", f"data__{setting}": str(photos)})
+        with pytest.raises(InputError, match=rf"--workdir .*run lies inside data\.{setting}, which would take its"):
+            setup.prepare(config, photos / "below" / "run")
+
+
 @pytest.mark.slow
 def test_a_finished_run_has_written_everything(whole):
     rows = lines(whole)

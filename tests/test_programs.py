@@ -1,6 +1,10 @@
 """The list of programs, and the smallest of them: export."""
 
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import jax
@@ -35,6 +39,38 @@ def test_version(capsys):
     with pytest.raises(SystemExit):
         programs.main(["--version"])
     assert re.fullmatch(r"srn_jax \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wait", [0.2, 1.0, 3.0])  # seconds: Python, JAX and the program's own imports
+@pytest.mark.parametrize("name", sorted(programs.PROGRAMS))
+def test_interrupted_as_it_starts_it_ends_in_silence_or_with_a_line(name, wait, tmp_path):
+    given = {
+        "infer": ["--input", "photo.jpg", "--output", "wide.png", "--ratio", "2"],
+        "main": ["--config=configs/quickstart.py", f"--workdir={tmp_path}/run"],
+        "evaluate": ["--data", "embedded", "--output", f"{tmp_path}/evaluation"],
+        "data": ["list"],
+        "vgg": ["--output", f"{tmp_path}/vgg", "--help"],
+        "convert": ["--help"],
+        "export": ["--output", f"{tmp_path}/model"],
+        "demo": [],
+    }
+    command = [sys.executable, "-m", f"srn_jax.{name}", *given[name]]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT.parent, start_new_session=True
+    )
+    time.sleep(wait)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert "Traceback" not in err
+    assert err.count("\n") <= 2
+    assert process.returncode in (0, 1, 2, -signal.SIGINT)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_ctrl_c_is_left_as_it_is_for_other_programs():
+    code = "import signal, srn_jax; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT.parent)
 
 
 def test_an_export_is_the_generator_alone(capsys, workdir, tmp_path):

@@ -4,7 +4,6 @@ import argparse
 import math
 import re
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import jax
 import numpy as np
 
 from srn_jax import config as settings
-from srn_jax import files
+from srn_jax import files, interruption
 from srn_jax.commandline import Parser
 from srn_jax.convert import release
 from srn_jax.convert.bundle import Bundle, find_prefix
@@ -191,7 +190,4 @@ def _training_flags(found: release.Architecture, target: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit("interrupted; nothing was written")
+    interruption.run(main, "interrupted; nothing was written")

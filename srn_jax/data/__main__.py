@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from srn_jax import interruption
 from srn_jax.commandline import Parser
 from srn_jax.data import layouts, records
 from srn_jax.data.datasets import DATASETS, MANUAL, ByHand, Dataset
@@ -276,6 +277,7 @@ def _unfinished(downloads: Path) -> set[Path]:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
+        interruption.is_noticed()
         sys.exit(main())
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

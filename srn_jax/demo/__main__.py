@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
-from srn_jax import allocator, cache
+from srn_jax import allocator, cache, interruption
 from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail
 from srn_jax.generator import boxed, load_generator, loadable
@@ -107,6 +107,6 @@ def _page() -> ModuleType:
 
 if __name__ == "__main__":
     try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(0)
+        interruption.run(main, 0)
+    except SystemExit as end:  # of SIGTERM, perhaps while something is painted
+        interruption.leave(end.code if isinstance(end.code, int) else 0)

@@ -33,7 +33,7 @@ class Settings:
     coherence: float = 0.6
     crowding: float = 0.05
     chance: float = 0.1
-    decisiveness: float = 6.0
+    decisiveness: float = 3.0
     nearness: float = 1.2
     searches: int = 8
     pairs: float = 2.5e9
@@ -41,7 +41,7 @@ class Settings:
     radius: float = 16.0
     compared: int = 4_000_000
     reach: float = 16.0
-    lead: float = 0.5
+    lead: float = 0.6
     lead_reach: float = 4.0
     bound: float = 0.12
 

@@ -4,13 +4,14 @@ import argparse
 import json
 import math
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from srn_jax import allocator, cache, files
+from srn_jax import allocator, cache, files, interruption
 from srn_jax.commandline import Parser
 from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail
@@ -85,10 +86,9 @@ def main(arguments: list[str] | None = None) -> None:
     cache.keep_programs(options.compilation_cache)
     try:
         output = files.expand(options.output, "--output")
-        _check_output(output, options.force)
-        networks = _networks(options)
-        judge, crops = _judge_and_crops(networks, options)
-        with files.replacing_folder(output) as folder:
+        with files.replacing_folder(output, partial(_check_output, output, options)) as folder:
+            networks = _networks(options)
+            judge, crops = _judge_and_crops(networks, options)
             print(evaluate(judge, networks, crops, folder, options))
     except InputError as error:
         fail(error)
@@ -208,11 +208,13 @@ def _sheet(judge: Judge, shown: list[dict[str, np.ndarray]]) -> np.ndarray:
     )
 
 
-def _check_output(output: Path, force: bool) -> None:
+def _check_output(output: Path, options: argparse.Namespace) -> None:
     if output.is_file():
         raise InputError(f"--output is the file {output}; it takes a folder")
+    for data in (options.data, options.data.partition(":")[2] or options.data):  # a folder, or SOURCE:FOLDER
+        files.check_outside(output, files.expand(data, "--data"), "--output", "--data")
     if output.is_dir() and any(output.iterdir()):
-        if not force:
+        if not options.force:
             raise InputError(f"--output {output} exists and is not empty; --force replaces its report")
         others = sorted({file.name for file in output.iterdir()} - _FILES)
         if others:
@@ -220,7 +222,4 @@ def _check_output(output: Path, force: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit("interrupted; nothing was written")
+    interruption.run(main, "interrupted; nothing was written")

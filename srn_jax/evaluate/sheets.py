@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-Image8 = UInt8[np.ndarray, "h w 3"]
+Image8 = UInt8[np.ndarray, "_ _ 3"]  # pictures of one sheet differ in size
 Images = UInt8[np.ndarray, "n h w 3"]
 _LONGEST = 400  # pixels, of a picture on a sheet of a report
 

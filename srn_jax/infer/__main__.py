@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from srn_jax import allocator, cache, files
+from srn_jax import allocator, cache, files, interruption
 from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail
 from srn_jax.generator import Generator, load_generator
@@ -160,7 +160,4 @@ def _in_words(facts: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:  # what was written is whole; the rest is not there
-        sys.exit("interrupted")
+    interruption.run(main)  # what was written is whole

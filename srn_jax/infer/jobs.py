@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.infer.photo import FORMATS
 from srn_jax.pictures import list_pictures
@@ -57,8 +58,7 @@ def _jobs_of_folder(source: Path, target: Path, ending: str) -> list[Job]:
     pictures = list_pictures(str(source), "--input")
     if target.is_file():
         raise InputError(f"--output is the file {target}; where --input is a folder it takes a folder")
-    if target.resolve().is_relative_to(source.resolve()):
-        raise InputError(f"--output {target} lies inside --input, which would take its pictures in the next time")
+    files.check_outside(target, source, "--output", "--input")
     file = next((parent for parent in target.parents if parent.is_file()), None)
     if file is not None:
         raise InputError(f"--output is {str(target)!r}, which lies below the file {file}")

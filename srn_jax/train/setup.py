@@ -12,6 +12,7 @@ import numpy as np
 from absl import logging
 from clu import parameter_overview
 
+from srn_jax import files
 from srn_jax.config import Config, feature_layers
 from srn_jax.data.photographs import Count, Photographs
 from srn_jax.data.pipeline import HeldOut, decoder, held_out_crops
@@ -70,6 +71,8 @@ def prepare(config: Config, folder: Path) -> Setup:
         folder is another run's.
     """
     sharding.check_devices()
+    with hosts.agreeing():
+        _check_apart(config, folder)
     hosts.same_everywhere([f"workdir={folder}", *_shared_settings(config)], "settings")
     mesh = sharding.build_mesh(config.data.batch, config.compute.accumulate)
     with hosts.agreeing():
@@ -107,6 +110,15 @@ def describe(setup: Setup, folder: Path) -> str:
         f"{devices.flat[0].device_kind}{processes}; workdir {folder}",
     ]
     return "\n".join([*lines, *([setup.started] if setup.started else [])])
+
+
+def _check_apart(config: Config, folder: Path) -> None:
+    """Raises InputError where the run's own pictures would be among those that it learns from."""
+    if config.data.source in ("embedded", "tfds"):  # which look through no folder
+        return
+    for setting in ("path", "held_out_path"):
+        if given := getattr(config.data, setting):
+            files.check_outside(folder, files.expand(given, f"data.{setting}"), "--workdir", f"data.{setting}")
 
 
 def _shared_settings(config: Config) -> list[str]:

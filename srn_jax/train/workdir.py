@@ -2,20 +2,14 @@
 
 import contextlib
 import dataclasses
-import errno
-import fcntl
 import json
-import os
-import socket
-import time
 from pathlib import Path
 from typing import Any, TextIO
-
-from absl import logging
 
 from srn_jax import files
 from srn_jax.config import Config
 from srn_jax.errors import InputError
+from srn_jax.lock import lock
 
 _RECORD = "config.json"
 
@@ -49,13 +43,13 @@ def claim(workdir: Path, config: Config, inputs: dict[str, str]) -> TextIO:
     with contextlib.ExitStack() as stack:
         try:
             workdir.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(_lock(workdir))
+            held = stack.enter_context(lock(workdir / ".lock", str(workdir), "give another --workdir"))
             described = check(workdir, config, inputs)  # whoever held the lock may have made it another run's
             files.write_text(workdir / _RECORD, json.dumps(described, indent=2) + "\n")
         except OSError as error:
             raise InputError(f"cannot use the workdir {workdir}: {error.strerror}") from error
         stack.pop_all()
-    return lock
+    return held
 
 
 def check(workdir: Path, config: Config, inputs: dict[str, str]) -> dict[str, Any]:
@@ -90,25 +84,6 @@ def check(workdir: Path, config: Config, inputs: dict[str, str]) -> dict[str, An
                 "give another --workdir, or the settings as they were"
             )
     return described
-
-
-def _lock(workdir: Path) -> TextIO:
-    """Returns the folder's lock file, locked; raises InputError where another process holds it."""
-    file = (workdir / ".lock").open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EAGAIN, errno.EACCES):  # a file system that knows no locks
-            logging.warning("%s cannot be locked (%s): see to it that no second run uses it", workdir, error.strerror)
-            return file
-        file.seek(0)
-        holder = file.read().strip() or "another process"
-        file.close()
-        raise InputError(f"{workdir} is in use by {holder}; wait for it, stop it, or give another --workdir") from error
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}")
-    file.flush()
-    return file
 
 
 def has_checkpoint(workdir: Path) -> bool:

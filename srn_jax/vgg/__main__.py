@@ -3,10 +3,9 @@
 import argparse
 import dataclasses
 import re
-import sys
 from pathlib import Path
 
-from srn_jax import files
+from srn_jax import files, interruption
 from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail
 from srn_jax.models.vgg19 import LAYERS
@@ -86,7 +85,4 @@ def describe(path: str) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("interrupted; the same command continues where it stopped")
+    interruption.run(main, "interrupted; the same command continues where it stopped")

@@ -1,0 +1,44 @@
+"""Ctrl-C while a program starts, which takes seconds: it ends at once and in silence, since nothing is made yet."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NoReturn
+
+
+def ends_at_once() -> None:
+    """Lets Ctrl-C end the process as the system does, until `run` or `is_noticed`; for our own programs alone."""
+    own = any(flag == "-m" and name.partition(".")[0] == "srn_jax" for flag, name in pairwise(sys.orig_argv))
+    # Where it is ignored, as in the background of a shell's script, it stays so.
+    if own and sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def is_noticed() -> None:
+    """Lets Ctrl-C raise KeyboardInterrupt, as ever in Python."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def run(main: Callable[[], int | None], interrupted: str | int = "interrupted") -> NoReturn:
+    """Runs a program and ends with its status; after Ctrl-C with a line, or a status, that says what became of it."""
+    try:
+        is_noticed()
+        status = main()
+    except KeyboardInterrupt:
+        leave(interrupted)
+    sys.exit(status)
+
+
+def leave(said: str | int) -> NoReturn:
+    """Ends the process at once, with a status, or 1 and a line.
+
+    The interpreter's own end would take down threads that compile or paint, which crashes now and then.
+    """
+    if isinstance(said, str):
+        print(said, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(said if isinstance(said, int) else 1)
