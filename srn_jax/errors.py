@@ -15,6 +15,11 @@ def innermost(error: BaseException) -> BaseException:
     return error
 
 
+def refused(error: OSError, otherwise: object) -> InputError:
+    """Returns what to say of what the system refused: of the file or folder that it names, or of `otherwise`."""
+    return InputError(f"cannot use {error.filename or otherwise}: {error.strerror or error}")
+
+
 def fail(error: Exception) -> NoReturn:
     """Prints `error` as one line and ends the program with status 2."""
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from srn_jax import files, interruption
 from srn_jax.commandline import Parser
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import DEFAULT, Generator, architecture, load_generator, loadable
 
 
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         fail(error)
     except OSError as error:
-        fail(InputError(f"cannot write {options.output}: {error.strerror or error}"))
+        fail(refused(error, options.output))
     count = sum(leaf.size for leaf in jax.tree.leaves(generator.params))
     print(f"wrote {output}, {type(generator.model).__name__}, {count:,} parameters, {_megabytes(output):.1f} MB")
 

@@ -11,7 +11,7 @@ from ml_collections import config_flags
 
 from srn_jax import allocator, cache, interruption
 from srn_jax import config as settings
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, fail, refused
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="configuration file; --config.x.y=z overrides a setting"
@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
         lost = str(error).splitlines()[0]
         hosts.leave(InputError(f"lost contact with the other hosts, or failed: {lost}; the same command goes on"))
     except OSError as error:  # a full disk, a folder that may not be written
-        hosts.leave(InputError(f"{error.filename or workdir}: {error.strerror or error}"))
+        hosts.leave(refused(error, workdir))
     except KeyboardInterrupt:  # before the first step, or for the second time
         interruption.leave("interrupted; the newest checkpoint is as it was")
 

@@ -1,10 +1,12 @@
 """The list of programs, and the smallest of them: export."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -15,6 +17,7 @@ import srn_jax
 from srn_jax import SRN, InputError, export, load_generator
 from srn_jax import __main__ as programs
 from tests.test_generator import save, tiny_generator
+from tests.tiny import write_pictures
 
 ROOT = Path(srn_jax.__file__).parent
 
@@ -66,6 +69,56 @@ def test_interrupted_as_it_starts_it_ends_in_silence_or_with_a_line(name, wait, 
     assert err.count("\n") <= 2
     assert process.returncode in (0, 1, 2, -signal.SIGINT)
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.fixture
+def locked(tmp_path) -> Iterator[Path]:
+    """A folder that may be listed and not entered, which holds a picture and another folder."""
+    folder = write_pictures(tmp_path / "locked", 1)
+    write_pictures(folder / "inner", 2)
+    write_pictures(tmp_path / "pictures", 2)
+    if os.geteuid() == 0:
+        os.chown(folder, 65534, 65534)  # root without its powers is anyone
+    folder.chmod(0o644 if os.geteuid() == 0 else 0o600)
+    yield folder
+    folder.chmod(0o755)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "infer --input {0}/picture_000.png --output {1}/wide.png --ratio 2",
+        "infer --input {0}/inner --output {1}/out --ratio 2",
+        "infer --input {0} --output {1}/out --ratio 2",
+        "infer --input {1}/pictures --output {0}/out --ratio 2",
+        "infer --input {1}/pictures/picture_000.png --output {0}/wide.png --ratio 2",
+        "infer --checkpoint {0}/model --input {1}/pictures --output {1}/out --ratio 2",
+        "evaluate --data {0}/inner --output {1}/out",
+        "evaluate --data {1}/pictures --output {0}/out",
+        "evaluate --checkpoint {0}/model --data {1}/pictures --output {1}/out",
+        "export --checkpoint {0}/model --output {1}/out",
+        "export --output {0}/out",
+        "demo --checkpoint {0}/model",
+        "convert --tf-checkpoint {0}/snap --output {1}/out",
+        "vgg --check {0}/vgg.h5",
+        "data check ethz --path {0}/inner",
+        "main --config=configs/folder.py --config.data.path={0}/inner --workdir={1}/out",
+        "main --config=configs/quickstart.py --workdir={0}/out",
+        "main --config=configs/quickstart.py --config.run.start_from={0}/model --workdir={1}/out",
+    ],
+)
+def test_what_the_system_refuses_is_named_in_one_line(locked, tmp_path, arguments):
+    name, *given = arguments.format(locked, tmp_path).split()
+    powers = "-dac_override,-dac_read_search"
+    without = ["setpriv", f"--inh-caps={powers}", f"--bounding-set={powers}"] if os.geteuid() == 0 else []
+    command = [*without, sys.executable, "-m", f"srn_jax.{name}", *given]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT.parent, timeout=300)
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 2, done.stderr
+    assert len(lines) == 1, done.stderr
+    assert str(locked) in lines[0]
+    assert {path.name for path in tmp_path.iterdir()} <= {"locked", "pictures"}
 
 
 def test_ctrl_c_is_left_as_it_is_for_other_programs():

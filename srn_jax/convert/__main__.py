@@ -15,7 +15,7 @@ from srn_jax import files, interruption
 from srn_jax.commandline import Parser
 from srn_jax.convert import release
 from srn_jax.convert.bundle import Bundle, find_prefix
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import Generator
 from srn_jax.geometry import MARGINS, Size
 from srn_jax.models.layers import attributes
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         fail(error)
     except OSError as error:
-        fail(InputError(f"{error.filename or options.output}: {error.strerror or error}"))
+        fail(refused(error, options.output))
 
 
 def convert(options: argparse.Namespace, folder: Path) -> str:

@@ -18,7 +18,7 @@ from srn_jax.commandline import Parser
 from srn_jax.data import layouts, records
 from srn_jax.data.datasets import DATASETS, MANUAL, ByHand, Dataset
 from srn_jax.data.photographs import Files, Pictures
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, fail, refused
 from srn_jax.files import expand
 from srn_jax.pictures import decode
 
@@ -62,6 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
             prepare(options.name, options.data_dir, options.yes)
     except InputError as error:
         fail(error)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        fail(refused(error, "the data"))
     return 0
 
 

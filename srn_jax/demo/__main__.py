@@ -11,7 +11,7 @@ from types import ModuleType
 
 from srn_jax import allocator, cache, interruption
 from srn_jax.commandline import Parser
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import boxed, load_generator, loadable
 from srn_jax.infer.photo import allow_large_pictures
 
@@ -74,7 +74,8 @@ def main(arguments: list[str] | None = None) -> None:
         except InputError as error:
             fail(error)
         except OSError as error:
-            fail(InputError(f"no port from 7860 on is free on {options.host}: {error}"))
+            no_port = InputError(f"no port from 7860 on is free on {options.host}: {error}")
+            fail(refused(error, "") if error.filename else no_port)
         print(f"the page is at {served.local_url}  (Ctrl-C ends it)", flush=True)
         try:
             served.block_thread()

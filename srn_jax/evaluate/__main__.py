@@ -14,7 +14,7 @@ from tqdm import tqdm
 from srn_jax import allocator, cache, files, interruption
 from srn_jax.commandline import Parser
 from srn_jax.detail import LEAST_SIDE
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, fail, refused
 from srn_jax.evaluate import page, perceptual, sheets, summary
 from srn_jax.evaluate.crops import CanvasCrops, Crops, open_pictures, spread
 from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         fail(error)
     except OSError as error:
-        fail(InputError(f"cannot write {options.output}: {error.strerror or error}"))
+        fail(refused(error, options.output))
     print(f"\nlook at        {output / 'report.html'}\neach picture   {output / 'scores.jsonl'}")
 
 

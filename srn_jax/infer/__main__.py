@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from srn_jax import allocator, cache, files, interruption
 from srn_jax.detail import LEAST_SIDE
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import Generator, load_generator
 from srn_jax.infer import expand, extrapolate, plan_expansion
 from srn_jax.infer.jobs import Job, check_free, list_jobs
@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except InputError as error:
         fail(error)
+    except OSError as error:
+        fail(refused(error, options.output))
 
 
 def run_folder(generator: Generator, jobs: list[Job], manifest: Manifest, options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from srn_jax import files, interruption
 from srn_jax.commandline import Parser
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, fail, refused
 from srn_jax.models.vgg19 import LAYERS
 from srn_jax.vgg import download
 from srn_jax.vgg.formats import FORMS, read
@@ -52,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(fetch(files.expand(output, "--output"), options.sha256))
     except InputError as error:
         fail(error)
+    except OSError as error:
+        fail(refused(error, options.check or options.download))
     return 0
 
 
