@@ -56,7 +56,7 @@ def creating(folder: Path) -> Iterator[Path]:
         raise InputError(f"{folder} exists; give the name of a new folder")
     with _folder_beside(folder) as beside:
         yield beside
-        _keep_all(beside)
+        keep_all(beside)
         os.replace(beside, folder)
         _keep(folder.parent)
 
@@ -80,7 +80,7 @@ def replacing_folder(folder: Path, check: Callable[[], None]) -> Iterator[Path]:
         shutil.rmtree(before, ignore_errors=True)
         check()
         yield beside
-        _keep_all(beside)
+        keep_all(beside)
         try:
             check()
         except InputError as error:
@@ -122,7 +122,8 @@ def _folder_beside(folder: Path) -> Iterator[Path]:
                 parent.rmdir()
 
 
-def _keep_all(folder: Path) -> None:
+def keep_all(folder: Path) -> None:
+    """Has the disk keep all of a folder through a loss of power."""
     for place, _, names in os.walk(folder):
         for name in names:
             _keep(Path(place, name))
@@ -130,7 +131,7 @@ def _keep_all(folder: Path) -> None:
 
 
 def _keep(path: Path) -> None:
-    """Has the disk keep a file, or what a folder lists, through a loss of power."""
+    """Has the disk keep a file, or what a folder lists."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # of folders, which some file systems refuse

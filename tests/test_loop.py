@@ -15,7 +15,7 @@ from PIL import Image
 from srn_jax import config as settings
 from srn_jax import load_generator
 from srn_jax.errors import InputError
-from srn_jax.train import loop, setup, sharding
+from srn_jax.train import loop, setup, sharding, workdir
 from srn_jax.train.checkpoint import Checkpoints, shapes_of
 from srn_jax.train.log import Log
 from srn_jax.train.state import TrainState, build_networks
@@ -75,6 +75,31 @@ def test_a_run_stopped_in_each_phase_and_between_equals_an_uninterrupted_one(who
     for a, b in zip(leaves(restore(whole)), leaves(restore(tmp_path)), strict=True):
         np.testing.assert_array_equal(a, b)
     assert lines(tmp_path) == lines(whole)
+
+
+def test_a_run_of_before_a_setting_came_goes_on_as_it_was(tmp_path):
+    config = tiny.config()
+    workdir.claim(tmp_path, config, {}).close()
+    record = json.loads((tmp_path / "config.json").read_text())
+    del record["adam"]["clip_norm"], record["geometry"]["known"]
+    record["model"].pop("blend")
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    known = settings.Config().geometry.known  # the tiny run's is another
+    with pytest.raises(InputError, match=rf"geometry.known was \[{known[0]}, {known[1]}\], is \[8, 12\]\)"):
+        workdir.check(tmp_path, config, {})
+    config.geometry.known = known
+    workdir.check(tmp_path, config, {})
+    config.model.blend = 0.25
+    with pytest.raises(InputError, match=r"\(model.blend was 0.5, is 0.25\)"):
+        workdir.check(tmp_path, config, {})
+
+
+def test_images_per_second_are_those_of_training():
+    rate = loop._Rate()
+    assert rate.so_far() == {}
+    rate.add(8, 2.0)
+    rate.add(8, 6.0)
+    assert rate.so_far() == {"images_per_second": 2.0}
 
 
 def test_a_run_never_lies_among_its_pictures(tmp_path):

@@ -19,6 +19,7 @@ import jax
 import orbax.checkpoint as ocp
 from absl import logging
 
+from srn_jax import files
 from srn_jax.config import Run
 from srn_jax.errors import InputError
 from srn_jax.generator import ARCHITECTURE, PARAMETERS, Generator, architecture, root_cause
@@ -88,6 +89,7 @@ class Checkpoints:
         self._checkpointer.wait_until_finished()
         if hosts.is_first():
             seal(self._beside(step))
+            files.keep_all(self._beside(step))
             self._beside(step).rename(self._folder / str(step))
             self._prune()
 

@@ -65,6 +65,21 @@ class _Run:
     stopped: str | None = None
 
 
+class _Rate:
+    """Images a second of training alone: of steps and of the wait for pictures, not of evaluating and saving."""
+
+    def __init__(self) -> None:
+        self._images, self._seconds = 0, 0.0
+
+    def add(self, images: int, seconds: float) -> None:
+        """Counts a step, in seconds from the wait for its pictures to its metrics."""
+        self._images, self._seconds = self._images + images, self._seconds + seconds
+
+    def so_far(self) -> dict[str, float]:
+        """Returns the metric; nothing before a step was counted."""
+        return {"images_per_second": self._images / self._seconds} if self._images else {}
+
+
 def train(config: Config, folder: Path) -> Outcome:
     """Runs, or continues, the training that a resolved configuration describes, in `folder`.
 
@@ -103,7 +118,8 @@ def _train(setup: Setup, folder: Path, checkpoints: Checkpoints, stack: contextl
         if not run.stopped and int(state.step) < step.first_step + step.phase.steps:
             state = _train_phase(run, step, state, f"phase {number} of {len(setup.steps)}")
     checkpoints.save(state, _generator(run, state), None)
-    checkpoints.wait()
+    with hosts.agreeing():
+        checkpoints.wait()
     finished = int(state.step) == sum(step.phase.steps for step in setup.steps)
     return Outcome(_generator(run, state), setup.data.held_out, None if finished else run.stopped, checkpoints.newest)
 
@@ -119,7 +135,7 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
     images_per_step = step.batches * setup.config.data.batch
     _say(f"{label}, {kind}: compiling ...")
     compiled, started = sharding.compile_step(step, setup.mesh), time.perf_counter()
-    bar = None
+    bar, rate, waited = None, _Rate(), 0.0
     start = step.first_step + (number - step.first_step) * step.batches  # reconstruction takes one a step
     with contextlib.ExitStack() as stack:
         feed = Feed(setup.data.photographs, setup.data.count, setup.config, setup.mesh, start, step.batches)
@@ -131,7 +147,8 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
             state, metrics = compiled(state, images, setup.vgg)
             number += 1
             values = _finite_values(run, number, metrics)
-            feed.worked(time.perf_counter() - step_started)
+            worked = time.perf_counter() - step_started
+            feed.worked(worked)
             if bar is None:  # the first step compiles: its time would spoil the rate
                 _say(f"{label}, {kind}: compiled and first step done in {time.perf_counter() - started:.1f} s")
                 bar = _progress_bar(f"{label}, {kind}", (last - number + 1) * images_per_step, images_per_step)
@@ -139,11 +156,14 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
                 feed.waited_share()  # counts from here on
             else:
                 bar.update(images_per_step)
+                rate.add(images_per_step, waited + worked)
             bar.set_postfix(step=number, loss=f"{values['total']:.4f}", refresh=False)
-            _report_step(run, number, number == last, state, values, bar, feed)
+            _report_step(run, number, number == last, state, values, rate, feed)
+            waiting = time.perf_counter()
             with hosts.agreeing(lambda: run.interrupt.requested) as agreement:
                 if number < last and not run.interrupt.requested:  # else nobody would look at them
                     images = feed.next()
+            waited = time.perf_counter() - waiting
             run.stopped = agreement.wish
     return state
 
@@ -168,7 +188,7 @@ def _last(checkpoints: Checkpoints) -> str:
 
 
 def _report_step(
-    run: _Run, number: int, last: bool, state: TrainState, values: dict[str, float], bar: tqdm, feed: Feed
+    run: _Run, number: int, last: bool, state: TrainState, values: dict[str, float], rate: _Rate, feed: Feed
 ) -> None:
     """Writes what is due at this step: scalars, held-out scores, strips, a checkpoint."""
     settings, scores, held_out = run.setup.config.run, None, run.setup.data.held_out
@@ -193,9 +213,7 @@ def _report_step(
     if logged or evaluated or pictured:
         with hosts.agreeing():
             if run.log and logged:
-                images = bar.n - bar.initial  # since the first step, which compiled
-                rate = {"images_per_second": images / bar.format_dict["elapsed"]} if images else {}
-                run.log.scalars(number, values | rate | {"data_wait_share": feed.waited_share()})
+                run.log.scalars(number, values | rate.so_far() | {"data_wait_share": feed.waited_share()})
             if run.log and scores:
                 run.log.scalars(number, {f"held_out/{name}": value for name, value in scores.items()})
             if run.log and pictured:

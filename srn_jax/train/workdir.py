@@ -55,7 +55,7 @@ def claim(workdir: Path, config: Config, inputs: dict[str, str]) -> TextIO:
 def check(workdir: Path, config: Config, inputs: dict[str, str]) -> dict[str, Any]:
     """Returns what describes the run, as JSON holds it; raises InputError where `workdir` belongs to another."""
     record = workdir / _RECORD
-    described = json.loads(json.dumps(dataclasses.asdict(config) | {"inputs": inputs}))
+    described = _as_json(config) | {"inputs": inputs}
     try:
         before = flatten(json.loads(record.read_text())) if record.exists() else None
     except OSError as error:
@@ -68,6 +68,8 @@ def check(workdir: Path, config: Config, inputs: dict[str, str]) -> dict[str, An
             f"wrote; give --config.run.start_from={workdir} and another --workdir"
         )
     if before is not None:
+        # A setting that has come since the run was started is what it was without.
+        before = flatten(_as_json(Config())) | before
         settings, changeable = flatten(described), [*_CHANGEABLE]
         if config.adversarial.schedule == "constant":  # others fall towards the last step
             changeable.append("adversarial.steps")
@@ -84,6 +86,11 @@ def check(workdir: Path, config: Config, inputs: dict[str, str]) -> dict[str, An
                 "give another --workdir, or the settings as they were"
             )
     return described
+
+
+def _as_json(config: Config) -> dict[str, Any]:
+    """Returns the settings as JSON gives them back: with lists for tuples."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
 def has_checkpoint(workdir: Path) -> bool:
