@@ -6,11 +6,17 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from srn_jax.errors import InputError
+from srn_jax.errors import InputError, brief
 
 
 def expand(path: str | Path, setting: str) -> Path:
-    """Returns `path` with ~ expanded; raises InputError, which names `setting`, where it is empty or ~ is nobody's."""
+    """Returns `path` with ~ expanded.
+
+    Raises:
+      InputError: it is no path, empty, or ~ is nobody's; names `setting`.
+    """
+    if not isinstance(path, str | Path):
+        raise InputError(f"{setting} is {brief(path)}; it takes a path, as text or a pathlib.Path")
     if not str(path):
         raise InputError(f"{setting} is empty; it takes a path")
     try:
