@@ -7,8 +7,9 @@ A file in `configs/` returns a `Config` from `get_config()`; the command line ov
 import copy
 import math
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from srn_jax.errors import InputError, brief
 from srn_jax.numbers import MOST_SEED
@@ -268,11 +269,11 @@ class _Bounds(NamedTuple):
 
     def hold(self, value: Any) -> bool:
         """Returns whether `value` is a finite number within them."""
-        if not isinstance(value, Real) or not -math.inf < value < math.inf:
+        if not isinstance(value, int | float | np.integer | np.floating) or not -math.inf < value < math.inf:
             return False
         above = value > self.least if self.open_below else value >= self.least
         below = value < self.most if self.open_above else value <= self.most
-        return above and below
+        return bool(above and below)
 
 
 _FROM_0, _FROM_1 = (_Bounds(f"at least {least}, up to {_MOST:,}", least, _MOST) for least in (0, 1))

@@ -41,9 +41,9 @@ class Manifest:
 
     def _recorded(self) -> dict[str, dict[str, Any]]:
         try:
-            found = json.loads(self._file.read_text())
+            found = files.read_json(self._file)
             settings, pictures = dict(found["settings"]), {one["output"]: one for one in found["pictures"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self._file} cannot be read ({error}); --force begins anew") from error
         changed = [key for key in {**settings, **self._settings} if settings.get(key) != self._settings.get(key)]
         if changed:

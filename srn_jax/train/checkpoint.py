@@ -5,7 +5,6 @@ killed, and what has been damaged since is recognized.
 """
 
 import errno
-import json
 import os
 import shutil
 import sys
@@ -19,6 +18,7 @@ import jax
 import orbax.checkpoint as ocp
 from absl import logging
 
+from srn_jax import files
 from srn_jax.config import Run
 from srn_jax.errors import InputError
 from srn_jax.generator import ARCHITECTURE, PARAMETERS, Generator, architecture, root_cause
@@ -103,10 +103,15 @@ class Checkpoints:
             shutil.rmtree(old, ignore_errors=True)
 
     def _score(self, step: int) -> float | None:
-        files = (self._folder / str(step) / SCORES).glob("*")
+        found = (self._folder / str(step) / SCORES).glob("*")
         try:
-            return next((float(json.loads(file.read_text())[METRIC]) for file in files if file.is_file()), None)
-        except (OSError, ValueError, KeyError, TypeError):  # damaged: of no merit, and seen to when it is restored
+            return next((float(files.read_json(file)[METRIC]) for file in found if file.is_file()), None)
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            OverflowError,
+        ):  # damaged: of no merit, and seen to when it is restored
             return None
 
     def restore(self, shapes: TrainState) -> TrainState | None:
