@@ -36,7 +36,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
     add("--port", type=int, help="port to listen on (default: the first free one from 7860)")
     add("--open", action="store_true", help="open the page in a browser")
-    add("--compilation_cache", metavar="DIR", help=cache.HELP)
+    add("--compilation_cache", metavar="DIR", help=cache.ARGPARSE_HELP)
     options = parser.parse_args(arguments)
     parser.check_range(options, "port", 1, 65_535, "1 to 65535")
     return options

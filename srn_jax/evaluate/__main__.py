@@ -68,7 +68,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     add("--detail", choices=["on", "off"], default="on", help="judge the model with detail too, which takes longer")
     add("--seed", type=int, default=0, help="of detail, and of where known parts lie, if they lay anywhere at training")
-    add("--compilation_cache", metavar="DIR", help=cache.HELP)
+    add("--compilation_cache", metavar="DIR", help=cache.ARGPARSE_HELP)
     options = parser.parse_args(arguments)
     parser.check_range(options, "limit", 1, _MOST_PICTURES, f"1 or more, up to {_MOST_PICTURES:,}")
     parser.check_range(options, "batch", 1, _MOST_BATCH, f"1 or more, up to {_MOST_BATCH:,}")

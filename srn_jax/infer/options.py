@@ -69,7 +69,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         default="nearest",
         help="truncate: all pixels, in one pass at the picture's size, as the release's test.py does",
     )
-    add("--compilation_cache", metavar="DIR", help=cache.HELP)
+    add("--compilation_cache", metavar="DIR", help=cache.ARGPARSE_HELP)
     add(
         "--most_passes",
         type=int,
