@@ -8,19 +8,29 @@ from absl import logging
 _LEAST_SECONDS = 0.5  # that a program took to compile, to be kept
 
 
-def default_folder() -> Path:
-    """Returns the user's cache folder of this library: under XDG_CACHE_HOME, or ~/.cache."""
+def default_folder() -> Path | None:
+    """Returns the user's cache folder of this library, under XDG_CACHE_HOME or ~/.cache; None without a home folder."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "srn_jax" / "programs"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "srn_jax" / "programs"
+    except RuntimeError:  # HOME is not set, and the user is not listed, as in some containers
+        return None
 
 
-HELP = f"folder of compiled programs, so that the next start is faster; '' keeps none (default {default_folder()})"
+def _help() -> str:
+    default = default_folder() or "none, since there is no home folder"
+    return f"folder of compiled programs, so that the next start is faster; '' keeps none (default {default})"
+
+
+HELP = _help()
+ARGPARSE_HELP = HELP.replace("%", "%%")  # which argparse would take for a format's
 
 
 def keep_programs(folder: str | None = None) -> None:
     """Keeps compiled programs in `folder`, by default the user's; "" keeps none.
 
-    JAX_COMPILATION_CACHE_DIR goes before the default. A folder that cannot be written is named, and nothing is kept.
+    JAX_COMPILATION_CACHE_DIR goes before the default. A folder that cannot be written is named, and nothing is kept;
+    nor is it where there is no home folder.
     """
     import jax  # here: --help, which names the folder, answers at once
 
@@ -28,6 +38,8 @@ def keep_programs(folder: str | None = None) -> None:
     if folder == "" or (folder is None and told):
         return
     path = Path(folder) if folder else default_folder()
+    if path is None:
+        return
     try:
         path = path.expanduser().absolute()
         path.mkdir(parents=True, exist_ok=True)

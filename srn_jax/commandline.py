@@ -2,10 +2,13 @@
 
 import argparse
 import io
+import re
 import sys
 from typing import Any, NoReturn
 
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, brief, fail
+
+_LONG = re.compile(r"(\S{200})\S{100,}(\S{20})")  # a word that no line should hold as a whole
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,4 +23,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with status 2."""
+        message = _LONG.sub(r"\1...\2", message)
         fail(InputError(f"{message}; --help lists the options"))
+
+    def check_range(self, options: argparse.Namespace, name: str, least: int, most: int, takes: str) -> None:
+        """Ends the program where the option `name` is given and not in [least, most]; `takes` says what it takes."""
+        value = getattr(options, name)
+        if value is not None and not least <= value <= most:
+            self.error(f"--{name} is {brief(value)}; it takes {takes}")

@@ -5,10 +5,14 @@ A file in `configs/` returns a `Config` from `get_config()`; the command line ov
 """
 
 import copy
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from srn_jax.errors import InputError
+import numpy as np
+
+from srn_jax.errors import InputError, brief
+from srn_jax.numbers import MOST_SEED
 from srn_jax.tables import pick
 
 # The default of a setting in which paper and release differ: `resolve` fills it in from NUMERICS.
@@ -155,6 +159,9 @@ class Config:
     run: Run = field(default_factory=Run)
 
 
+_MOST_SIDE = 2**16  # pixels of a canvas: the networks' memory grows with its area
+_MOST = 2**31 - 1  # of what is counted, in int32 on the device
+
 # Where paper and release differ: the one switch. Released weights give the authors' pixels under "release".
 NUMERICS: dict[str, dict[str, Any]] = {
     "paper": {
@@ -216,8 +223,10 @@ def check(config: Config) -> None:
     """Raises InputError, one line, where numbers do not fit together; names are checked where they are looked up."""
     known, canvas = config.geometry.known, config.geometry.canvas
     for name, size in (("known", known), ("canvas", canvas)):
-        if len(size) != 2 or any(not isinstance(side, int) or side <= 0 or side % 4 for side in size):
-            raise InputError(f"geometry.{name} is {size}; it takes two multiples of 4, (height, width)")
+        if len(size) != 2 or any(not isinstance(side, int) or not 0 < side <= _MOST_SIDE or side % 4 for side in size):
+            raise InputError(
+                f"geometry.{name} is {brief(size)}; it takes two multiples of 4, (height, width), up to {_MOST_SIDE:,}"
+            )
     _require(min(canvas) >= 16, config, "geometry.canvas", "sides of at least 16, which the critics and SSIM need")
     if known[0] > canvas[0] or known[1] > canvas[1] or known == canvas:
         raise InputError(f"geometry.known {known} must be smaller than geometry.canvas {canvas}")
@@ -227,51 +236,93 @@ def check(config: Config) -> None:
             f"whole number, so {tuple(k * max(1, round(c / k)) for k, c in zip(known, canvas, strict=True))} would do"
         )
     _require(config.geometry.masks_per_batch in ("one", "each"), config, "geometry.masks_per_batch", "'one' or 'each'")
-    _require(config.model.width >= 2 and config.model.width % 2 == 0, config, "model.width", "an even number")
-    _require(config.run.seed >= 0, config, "run.seed", "at least 0")
+    _require(config.model.width % 2 == 0, config, "model.width", "an even number")
+    for name, bounds in _BOUNDS.items():
+        _require(bounds.hold(_value(config, name)), config, name, bounds.words)
     for term in ("mrf", "style"):
         layers, needed = getattr(config.loss, f"{term}_layers"), getattr(config.loss, f"lambda_{term}") > 0.0
         _require(len(layers) > 0 or not needed, config, f"loss.{term}_layers", "names of VGG-19's layers")
-    _require(config.critic.width >= 1, config, "critic.width", "at least 1")
-    _require(config.critic.updates >= 1, config, "critic.updates", "at least 1")
-    _require(0.0 <= config.model.blend <= 1.0, config, "model.blend", "a number in [0, 1]")
-    _require(0.0 <= config.run.average < 1.0, config, "run.average", "a number in [0, 1)")
-    _require(0.0 <= config.data.flip <= 1.0, config, "data.flip", "a number in [0, 1]")
-    _require(0.0 <= config.data.color <= 1.0, config, "data.color", "a number in [0, 1]")
-    _require(config.data.batch >= 1, config, "data.batch", "at least 1")
-    _require(config.data.held_out_limit >= 1, config, "data.held_out_limit", "at least 1")
-    _require(config.data.held_out_crops >= 1, config, "data.held_out_crops", "at least 1")
-    _require(config.data.threads >= 1, config, "data.threads", "at least 1")
-    _require(config.data.workers >= 0, config, "data.workers", "at least 0")
-    _require(config.data.prefetch >= 1, config, "data.prefetch", "at least 1")
-    _require(config.adam.clip_norm >= 0.0, config, "adam.clip_norm", "at least 0")
-    _require(config.compute.accumulate >= 1, config, "compute.accumulate", "at least 1")
     scale = config.data.scale
     fits = len(scale) == 2 and _numbers(scale) and 0.0 < scale[0] <= scale[1] <= 1.0
     _require(fits, config, "data.scale", "(low, high) with 0 < low <= high <= 1")
     scales = config.data.held_out_scales
     fits = bool(scales) and _numbers(scales) and all(0.0 < scale <= 1.0 for scale in scales)
     _require(fits, config, "data.held_out_scales", "numbers in (0, 1]")
-    for name in ("lambda_s", "lambda_ae", "coarse", "lambda_mrf", "lambda_style", "lambda_adv", "lambda_gp"):
-        _require(getattr(config.loss, name) >= 0.0, config, f"loss.{name}", "at least 0")
     for name in ("reconstruction", "adversarial"):
         phase = getattr(config, name)
-        _require(phase.steps >= 0, config, f"{name}.steps", "at least 0")
-        _require(phase.learning_rate > 0.0, config, f"{name}.learning_rate", "above 0")
         _require(0 <= phase.warmup_steps <= phase.steps, config, f"{name}.warmup_steps", f"in 0..{name}.steps")
-    _require(config.reconstruction.steps + config.adversarial.steps > 0, config, "reconstruction.steps", "at least 1")
-    for name in ("log", "image", "evaluate", "save"):
-        _require(getattr(config.run, f"{name}_every_steps") >= 1, config, f"run.{name}_every_steps", "at least 1")
-    _require(config.run.max_unreadable >= 0, config, "run.max_unreadable", "at least 0")
-    _require(config.run.keep_newest >= 1, config, "run.keep_newest", "at least 1")
-    _require(config.run.keep_best >= 0, config, "run.keep_best", "at least 0")
+    steps = config.reconstruction.steps + config.adversarial.steps
+    _require(steps > 0, config, "reconstruction.steps", "at least 1")
+    # Updates are counted in int32, of the critics too.
+    updates = config.reconstruction.steps + config.adversarial.steps * config.critic.updates
+    _require(max(steps, updates) <= _MOST, config, "reconstruction.steps", f"with all others up to {_MOST:,} updates")
+
+
+class _Bounds(NamedTuple):
+    """What a number may be: from `least` to `most`, `open_below` or `open_above` without these; `words` say so."""
+
+    words: str
+    least: float
+    most: float
+    open_below: bool = False
+    open_above: bool = False
+
+    def hold(self, value: Any) -> bool:
+        """Returns whether `value` is a finite number within them."""
+        if not isinstance(value, int | float | np.integer | np.floating) or not -math.inf < value < math.inf:
+            return False
+        above = value > self.least if self.open_below else value >= self.least
+        below = value < self.most if self.open_above else value <= self.most
+        return bool(above and below)
+
+
+_FROM_0, _FROM_1 = (_Bounds(f"at least {least}, up to {_MOST:,}", least, _MOST) for least in (0, 1))
+_TIMES_FROM_0 = _Bounds("at least 0, up to 1e+30", 0.0, 1e30)  # float32 ends at 3e38
+_ABOVE_0 = _Bounds("above 0, up to 1e+30", 0.0, 1e30, open_below=True)
+_SHARE = _Bounds("a number in [0, 1]", 0.0, 1.0)
+_DECAY = _Bounds("a number in [0, 1)", 0.0, 1.0, open_above=True)
+_SIDE = _Bounds("at least 2, up to 65,536", 2, 2**16)
+_BOUNDS = {
+    "model.width": _SIDE,
+    "model.blend": _SHARE,
+    **{f"loss.{name}": _TIMES_FROM_0 for name in ("lambda_s", "lambda_ae", "coarse", "lambda_mrf", "lambda_style")},
+    **{f"loss.{name}": _TIMES_FROM_0 for name in ("lambda_adv", "lambda_gp")},
+    "critic.width": _Bounds("at least 1, up to 65,536", 1, 2**16),
+    "critic.updates": _FROM_1,
+    **{f"{phase}.steps": _FROM_0 for phase in ("reconstruction", "adversarial")},
+    **{f"{phase}.learning_rate": _ABOVE_0 for phase in ("reconstruction", "adversarial")},
+    "adam.beta1": _DECAY,
+    "adam.beta2": _DECAY,
+    "adam.epsilon": _TIMES_FROM_0,
+    "adam.clip_norm": _TIMES_FROM_0,
+    "compute.accumulate": _FROM_1,
+    "data.held_out": _FROM_0,
+    "data.held_out_limit": _FROM_1,
+    "data.batch": _FROM_1,
+    "data.held_out_crops": _FROM_1,
+    "data.flip": _SHARE,
+    "data.color": _SHARE,
+    "data.threads": _Bounds("at least 1, up to 1,024", 1, 1024),
+    "data.workers": _Bounds("at least 0, up to 1,024", 0, 1024),
+    "data.prefetch": _FROM_1,
+    "run.seed": _Bounds(f"at least 0, up to {MOST_SEED}", 0, MOST_SEED),
+    "run.average": _DECAY,
+    **{f"run.{name}_every_steps": _FROM_1 for name in ("log", "image", "evaluate", "save")},
+    "run.keep_newest": _FROM_1,
+    "run.keep_best": _FROM_0,
+    "run.max_unreadable": _FROM_0,
+}
 
 
 def _numbers(values: tuple[Any, ...]) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 
+def _value(config: Config, name: str) -> Any:
+    section, setting = name.split(".")
+    return getattr(getattr(config, section), setting)
+
+
 def _require(holds: bool, config: Config, name: str, wanted: str) -> None:
     if not holds:
-        section, setting = name.split(".")
-        raise InputError(f"{name} is {getattr(getattr(config, section), setting)!r}; it takes {wanted}")
+        raise InputError(f"{name} is {brief(_value(config, name))}; it takes {wanted}")

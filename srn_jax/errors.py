@@ -1,11 +1,22 @@
 """The one exception that a user's own input raises: programs print its line and end, callers catch a ValueError."""
 
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
+
+_LONGEST = 80  # characters of a value in a message
 
 
 class InputError(ValueError):
     """What the user gave does not fit; the message is one line: what was wrong, the value seen, what would be right."""
+
+
+def brief(value: Any) -> str:
+    """Returns `value` as a message shows it: in one line, of a long one its beginning and its end."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 4 :]}"
 
 
 def innermost(error: BaseException) -> BaseException:

@@ -1,6 +1,7 @@
 """`python -m srn_jax.export`: a trained generator alone, without what only training needs."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,8 @@ from srn_jax import files, interruption
 from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import DEFAULT, Generator, architecture, load_generator, loadable
+
+_MOST_HALF = int(jnp.finfo(jnp.float16).max)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -39,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
         if options.blend:
             generator = _blended(generator, *options.blend)
         if options.half:
-            generator = generator.replace(params=jax.tree.map(lambda x: x.astype(jnp.float16), generator.params))
+            generator = generator.replace(params=jax.tree_util.tree_map_with_path(_halved, generator.params))
         output = files.expand(options.output, "--output")
         with files.creating(output) as folder:
             from srn_jax.train.checkpoint import write_checkpoint  # here, so that --help answers at once
@@ -68,6 +71,19 @@ def _blended(generator: Generator, checkpoint: str, share: str) -> Generator:
     import optax  # here, so that --help answers at once
 
     return generator.replace(params=optax.incremental_update(other.params, generator.params, weight))
+
+
+def _halved(path: tuple[Any, ...], weights: jax.Array) -> jax.Array:
+    """Returns parameters as float16; raises InputError, with the name in the tree, where some would become infinite."""
+    halved = weights.astype(jnp.float16)
+    lost = jnp.isfinite(weights) & ~jnp.isfinite(halved)
+    if lost.any():
+        name, largest = jax.tree_util.keystr(path, simple=True, separator="."), jnp.abs(weights[lost]).max()
+        raise InputError(
+            f"--half: {name} has {int(lost.sum())} weights beyond float16, such as {float(largest):g}; it takes up to "
+            f"{_MOST_HALF:,}: leave --half out"
+        )
+    return halved
 
 
 def _megabytes(folder: Path) -> float:

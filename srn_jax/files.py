@@ -1,18 +1,27 @@
 """Files and folders that are whole or not there: written beside their place, then renamed."""
 
 import contextlib
+import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any, NoReturn
 
-from srn_jax.errors import InputError
+from srn_jax.errors import InputError, brief
 from srn_jax.lock import locked
 
 
 def expand(path: str | Path, setting: str) -> Path:
-    """Returns `path` with ~ expanded; raises InputError, which names `setting`, where it is empty or ~ is nobody's."""
+    """Returns `path` with ~ expanded.
+
+    Raises:
+      InputError: it is no path, empty, or ~ is nobody's; names `setting`.
+    """
+    if not isinstance(path, str | Path):
+        raise InputError(f"{setting} is {brief(path)}; it takes a path, as text or a pathlib.Path")
     if not str(path):
         raise InputError(f"{setting} is empty; it takes a path")
     try:
@@ -144,3 +153,27 @@ def write_text(path: Path, text: str) -> None:
     """Writes `text` in UTF-8, whole or not at all; of file names that are no UTF-8 the odd bytes are escaped."""
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def read_json(path: Path) -> Any:
+    """Returns what a file of JSON holds.
+
+    Raises:
+      InputError: it cannot be read, is no JSON, is nested too deep, or holds a number that is none or infinite.
+    """
+    try:
+        return json.loads(path.read_text(), parse_constant=_refuse, parse_float=_finite)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"it holds {constant}")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"it holds {brief(text)}")
+    return number

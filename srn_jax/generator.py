@@ -10,7 +10,7 @@ from absl import logging
 from flax import struct
 
 from srn_jax import files
-from srn_jax.errors import InputError, innermost
+from srn_jax.errors import InputError, brief, innermost
 from srn_jax.geometry import Size
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import attributes
@@ -78,10 +78,12 @@ def load_generator(path: str | Path = DEFAULT) -> Generator:
         (a folder of that name is "./birds"). By default the one for ordinary photographs.
 
     Raises:
-      InputError: the folder is missing, is no checkpoint, or has files that are missing or damaged.
+      InputError: `path` is no path, its folder is missing, is no checkpoint, or has files that are missing or damaged.
     """
     import orbax.checkpoint as ocp  # here, since a second of import is spent only where a checkpoint is read
 
+    if not isinstance(path, str | Path):
+        raise InputError(f"path is {brief(path)}; it takes {loadable()}, as text or a pathlib.Path")
     folder = find_checkpoint(path, "the checkpoint")
     missing = [item for item in (PARAMETERS, ARCHITECTURE) if not (folder / item).is_dir()]
     if missing:
@@ -128,9 +130,10 @@ def find_checkpoint(path: str | Path, setting: str) -> Path:
     Raises:
       InputError: there is none.
     """
+    expanded = files.expand(path, setting)
     if str(path) in boxed():
         return boxed()[str(path)]
-    path = files.expand(path, setting).absolute()
+    path = expanded.absolute()
     if not path.is_dir():
         names = ", ".join(boxed())
         raise InputError(f"no checkpoint at {path}: there is no such folder, nor a model in the box ({names})")

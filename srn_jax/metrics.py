@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 SSIM_WINDOW = 11  # pixels, Gaussian of sigma 1.5, population covariance (Wang et al., 2004)
+_GREY_LEVEL = 1 / 255  # the least step of an 8-bit picture
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -20,10 +21,12 @@ def scores(
     SSIM's map is averaged over the channels and over the positions whose whole window lies on the canvas: all of them,
     or those at whose centre the mask is 1. L1 is the mean absolute difference. Across the border of the known picture,
     from each known pixel to the unknown one beside it, `seam` is the mean absolute difference of the step in the
-    completed picture and the step in the truth; `step` is the mean absolute step over that of the truth: more than 1 is
-    a visible line, less is a blur. `sharpness` is the mean gradient of the luma over the unknown region, over that of
-    the truth: less than 1 is a blur, more is noise; gradients are the lengths of the steps to the right and downward,
-    of pixels that have both neighbors. Equal pictures have infinite PSNR; an empty region or border gives NaN.
+    completed picture and the step in the truth; `step` is the mean absolute step, m, over that of the truth, t: more
+    than 1 is a visible line, less is a blur. On plain backgrounds t is rounding noise: it counts as a grey level at
+    least, in 1 + (m - t) / max(t, 1 / 255), which is m / t otherwise. `sharpness` is the mean gradient of the luma over
+    the unknown region, over that of the truth: less than 1 is a blur, more is noise; gradients are the lengths of the
+    steps to the right and downward, of pixels that have both neighbors. Equal pictures have infinite PSNR; an empty
+    region or border gives NaN.
 
     Args:
       completed, truth: RGB in [0, 1].
@@ -60,7 +63,8 @@ def _seam(
         made += (jnp.abs(made_step) * crosses).sum()
         real += (jnp.abs(real_step) * crosses).sum()
         count += 3 * crosses.sum()
-    return difference / count, made / real
+    made, real = made / count, real / count
+    return difference / count, 1.0 + (made - real) / jnp.maximum(real, _GREY_LEVEL)
 
 
 def _gradients(picture: Float[Array, "h w 3"], mask: Float[Array, "h w 1"]) -> Float[Array, ""]:

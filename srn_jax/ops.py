@@ -114,6 +114,7 @@ def elu(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """Returns x where it is positive, exp(x) - 1 elsewhere; its gradient is made from what it returns.
 
     So the backward pass keeps one array where `jax.nn.elu` keeps several, and the next convolution keeps the same one.
+    Narrower types keep x: near -1, what is returned is rounded to more than its distance from -1, the gradient.
     With t = tanh(x / 2), exp(x) - 1 is 2 t / (1 - t): as accurate as `expm1`, and twice as fast on a CPU. A division
     comes last, since XLA computes anew what ends in less, and keeps what that is made of instead.
     """
@@ -124,11 +125,18 @@ def elu(x: Float[Array, "..."]) -> Float[Array, "..."]:
 
 def _elu_forward(x: Array) -> tuple[Array, Array]:
     y = elu(x)
-    return y, y
+    return y, y if _wide(x) else x
 
 
-def _elu_backward(y: Array, cotangent: Array) -> tuple[Array]:
-    return (jnp.where(y > 0, cotangent, cotangent * (y + 1.0)),)
+def _elu_backward(kept: Array, cotangent: Array) -> tuple[Array]:
+    if _wide(kept):
+        return (jnp.where(kept > 0, cotangent, cotangent * (kept + 1.0)),)
+    slope = jnp.exp(jnp.minimum(kept.astype(jnp.float32), 0.0))
+    return ((cotangent.astype(jnp.float32) * slope).astype(kept.dtype),)
+
+
+def _wide(x: Array) -> bool:
+    return jnp.finfo(x.dtype).nmant >= jnp.finfo(jnp.float32).nmant
 
 
 elu.defvjp(_elu_forward, _elu_backward)

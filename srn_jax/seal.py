@@ -6,6 +6,7 @@ from pathlib import Path
 
 import google_crc32c
 
+from srn_jax import files
 from srn_jax.errors import InputError
 
 _NAME = "checksums.json"
@@ -23,18 +24,16 @@ def seal(folder: Path) -> None:
 
 
 def check_seal(folder: Path, items: tuple[str, ...] = ("",)) -> None:
-    """Raises InputError, which names the first file that is missing or not as it was written.
+    """Raises InputError, which names the first file that is missing, not as it was written, or not in the list.
 
     Args:
       folder: a sealed folder.
       items: the parts of it that matter, as beginnings of relative paths; all, if nothing is said.
     """
+    listed = files.read_json(folder / _NAME)
     try:
-        listed = json.loads((folder / _NAME).read_text())
         rows = [(name, int(size), str(checksum)) for name, (size, checksum) in listed.items()]
-    except OSError as error:
-        raise InputError(f"{folder / _NAME} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(f"{folder / _NAME} is damaged: {error}") from error
     for name, size, checksum in rows:
         if not name.startswith(items):
@@ -50,6 +49,19 @@ def check_seal(folder: Path, items: tuple[str, ...] = ("",)) -> None:
             raise InputError(f"{file} has {there:,} bytes where {size:,} were written")
         if found != checksum:
             raise InputError(f"{file} is damaged: its checksum is not that of what was written")
+    _check_listed(folder, items, {name for name, _, _ in rows})
+
+
+def _check_listed(folder: Path, items: tuple[str, ...], names: set[str]) -> None:
+    """Raises InputError where files of an item are not in the list, or none is: a cut list lets damage through."""
+    for item in items:
+        if not any(name.startswith(item) for name in names):
+            raise InputError(f"{folder / _NAME} is damaged: it lists no file{f' of {item}' if item else ''}")
+    there = (file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file())
+    for file in there:
+        hidden = any(part.startswith(".") for part in file.parts)  # such as .DS_Store, which others leave
+        if str(file) not in names and str(file) != _NAME and str(file).startswith(items) and not hidden:
+            raise InputError(f"{folder / _NAME} is damaged: it does not list {file}")
 
 
 def _describe(file: Path) -> tuple[int, str]:

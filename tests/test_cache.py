@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import jax
+import pytest
 
 from srn_jax import cache
 
@@ -60,3 +61,38 @@ def test_what_jax_was_told_goes_before_the_default(tmp_path, monkeypatch):
     cache.keep_programs()
     assert told() == before
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["infer", "evaluate", "demo", "main", "export", "data", "vgg", "convert"])
+def test_help_needs_no_home_folder(name):
+    program = (
+        "import pathlib, runpy, sys\n"
+        "def none(*_): raise RuntimeError('Could not determine home directory.')\n"
+        "pathlib.Path.home = none\n"
+        f"sys.argv = ['{name}', '--help']\n"
+        f"runpy.run_module('srn_jax.{name}', run_name='__main__')\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_folder_with_a_percent_sign_is_told_in_help():
+    environment = os.environ | {"XDG_CACHE_HOME": "/tmp/100%s"}
+    command = [sys.executable, "-m", "srn_jax.infer", "--help"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "/tmp/100%s/srn_jax/programs" in "".join(ended.stdout.split())
+
+
+def test_without_a_home_folder_nothing_is_kept(monkeypatch):
+    def none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", none)
+    assert cache.default_folder() is None
+    before = told()
+    cache.keep_programs()
+    assert told() == before

@@ -1,5 +1,7 @@
 """Convolutions: the plain forms against loops, the fast ones against the plain, derivatives of any order."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -197,3 +199,25 @@ def test_which_form_a_convolution_with_a_stride_takes(inputs, side, ins, fast):
     g = Geometry(2, 1, inputs, (side, side))
     picked = {part: forms.pick(part, g, ins, 64, jnp.float32) for part in PARTS}
     assert picked == {part: getattr(strided if part in fast else plain, part) for part in PARTS}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"padding": "VALID"}, "padding is 'VALID'"),
+        ({"padding": [(1, 1), (1, 1)]}, "padding is"),
+        ({"strides": (1, 2)}, r"strides is \(1, 2\)"),
+        ({"rhs_dilation": (2, 1)}, r"rhs_dilation is \(2, 1\)"),
+        ({"lhs_dilation": (2, 2)}, r"lhs_dilation is \(2, 2\)"),
+        ({"feature_group_count": 2}, "feature_group_count"),
+        ({"batch_group_count": 2}, "batch_group_count"),
+        ({"dimension_numbers": ("NCHW", "OIHW", "NCHW")}, "dimension_numbers"),
+        ({"precision": jax.lax.Precision.HIGHEST}, "precision"),
+    ],
+)
+def test_a_convolution_that_is_none_of_ours_is_refused(changes, message):
+    x, kernel = jnp.ones((4, 4, 4, 4)), jnp.ones((3, 3, 4, 4))
+    given: dict[str, Any] = {"strides": (1, 1), "padding": "SAME", "rhs_dilation": (1, 1), "feature_group_count": 1}
+    convolution.conv_general_dilated(x, kernel, **given)
+    with pytest.raises(AssertionError, match=message):
+        convolution.conv_general_dilated(x, kernel, **(given | changes))

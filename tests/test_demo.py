@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +20,11 @@ from PIL import Image
 
 from srn_jax import SRN, expand, load_generator
 from srn_jax.demo import __main__ as program
-from srn_jax.demo.canvas import PRESETS, Percent, on_canvas, shown, sides_of
+from srn_jax.demo import uploads
+from srn_jax.demo.canvas import PRESETS, Percent, check_passes, on_canvas, shown, sides_of
 from srn_jax.errors import InputError
 from srn_jax.generator import DEFAULT, KINDS
+from srn_jax.infer import plan_expansion
 from srn_jax.infer.photo import Photo
 from srn_jax.infer.windows import Sides
 from tests.programs import environment
@@ -475,3 +479,48 @@ def test_nothing_stays_when_it_ends_while_it_paints(browser, workdir, tmp_path):
         assert page.process.stderr is not None
         assert "FATAL" not in page.process.stderr.read()
     assert os.listdir(folder) == []
+
+
+def test_a_canvas_of_too_many_passes_is_refused_with_their_number(monkeypatch, tmp_path):
+    painting = Painting(monkeypatch, tmp_path, (8, 400))
+    with pytest.raises(
+        Exception, match=r"This canvas would take \d[\d,]* passes of the model; this page makes up to 250"
+    ):
+        painting.act.paint(painting.photo, "tiny", False, False, 200, 200, 200, 200)
+    assert painting.calls == []
+
+
+@pytest.mark.parametrize("size", [(1, 1000), (1000, 1), (100, 800), (300, 450), (3, 30_000)])
+def test_every_preset_is_painted_around_the_thinnest_photograph(size):
+    for preset, percent in PRESETS.items():
+        if (size, preset) != ((3, 30_000), "9:16"):
+            generator = load_generator(DEFAULT)
+            check_passes(plan_expansion(generator, size, sides_of(size, percent(size))).passes)
+
+
+def test_visitors_who_drop_the_same_file_at_the_same_moment_all_have_it(tmp_path):
+    actions = pytest.importorskip("srn_jax.demo.actions")
+    act, file, pixels = actions.Actions({}, tmp_path), tmp_path / "photo.png", noise(9, 7, 3)
+    Image.fromarray(pixels).save(file)
+    with ThreadPoolExecutor(8) as visitors:
+        photos = [shows[0] for shows in visitors.map(act.read, [str(file)] * 8)]
+    assert len(photos) == 8
+    for photo in photos:
+        np.testing.assert_array_equal(photo.pixels, pixels)
+    assert not file.exists()
+
+
+def test_what_was_uploaded_is_forgotten_after_a_while_and_never_too_much_kept(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(uploads, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(uploads, "_BYTES", 25)
+    kept, names = uploads.Uploads(), [tmp_path / letter for letter in "abc"]
+    for number, name in enumerate(names):
+        name.write_bytes(bytes([number]) * 10)
+        assert kept.take(name) == bytes([number]) * 10
+    assert [kept.take(name) for name in names[1:]] == [b"\1" * 10, b"\2" * 10]
+    with pytest.raises(InputError, match="That upload is gone"):
+        kept.take(names[0])
+    clock[0] = 61.0
+    with pytest.raises(InputError, match="That upload is gone"):
+        kept.take(names[2])

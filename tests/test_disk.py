@@ -18,7 +18,7 @@ from srn_jax import load_generator
 from srn_jax.errors import InputError
 from srn_jax.generator import Generator
 from srn_jax.models.srn import SRN
-from srn_jax.seal import check_seal
+from srn_jax.seal import check_seal, seal
 from srn_jax.train import workdir
 from srn_jax.train.checkpoint import Checkpoints, write_checkpoint
 from srn_jax.train.state import build_networks
@@ -237,3 +237,56 @@ def test_the_list_holds_sizes_and_checksums(checkpoint):
     listed = json.loads((checkpoint / "checksums.json").read_text())
     assert listed["architecture/metadata"][0] == (checkpoint / "architecture" / "metadata").stat().st_size
     assert "checksums.json" not in listed
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "{}",
+        "[]",
+        "null",
+        "",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"generator/manifest.ocdbt":[Infinity,"00000000"]}',
+        '{"generator/manifest.ocdbt":[1e400,"00000000"]}',
+        '{"generator/manifest.ocdbt":[NaN,"00000000"]}',
+        '{"generator/manifest.ocdbt":[' + "9" * 5000 + ',"00000000"]}',
+        '{"generator/manifest.ocdbt":3}',
+    ],
+    ids=range(11),
+)
+def test_a_list_that_lists_nothing_or_odd_numbers_lets_nothing_through(checkpoint, tmp_path, listed):
+    copy = Path(shutil.copytree(checkpoint, tmp_path / "copy"))
+    (copy / "checksums.json").write_text(listed)
+    for items in ((), (("generator", "architecture"),)):
+        with pytest.raises(InputError, match=r"checksums.json is damaged: |manifest.ocdbt ") as caught:
+            check_seal(copy, *items)
+        assert len(str(caught.value)) < 400 + len(str(copy))
+    with pytest.raises(InputError, match="cannot be read, files are missing or damaged"):
+        load_generator(copy)
+
+
+def test_a_file_that_the_list_lacks_is_damage_but_for_hidden_ones(checkpoint, tmp_path):
+    copy = Path(shutil.copytree(checkpoint, tmp_path / "copy"))
+    (copy / "generator" / ".DS_Store").write_text("")
+    check_seal(copy)
+    listed = json.loads((copy / "checksums.json").read_text())
+    del listed["architecture/metadata"]
+    (copy / "checksums.json").write_text(json.dumps(listed))
+    with pytest.raises(InputError, match=r"checksums.json is damaged: it does not list architecture/metadata"):
+        check_seal(copy)
+
+
+@pytest.mark.parametrize(
+    "described", ["[" * 100_000, '{"model": 1e999}', '{"canvas": [Infinity, 8]}', '{"canvas": [' + "9" * 400 + ", 8]}"]
+)
+def test_odd_numbers_in_a_sealed_description_are_damage(checkpoint, tmp_path, described):
+    copy = Path(shutil.copytree(checkpoint, tmp_path / "copy"))
+    whole = json.loads((copy / "architecture" / "metadata").read_text())
+    text = described if described.startswith("[") else json.dumps(whole)[:-1] + ", " + described[1:]
+    (copy / "architecture" / "metadata").write_text(text)
+    seal(copy)
+    with pytest.raises(InputError, match=r"cannot be read|does not fit") as caught:
+        load_generator(copy)
+    assert "\n" not in str(caught.value)

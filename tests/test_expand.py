@@ -3,6 +3,8 @@
 import sys
 from functools import partial
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -172,6 +174,55 @@ def test_fractions_of_pixels_are_refused(generator, name):
     unchecked = srn_jax.expand.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]  # users run without the tests' types
     with pytest.raises(InputError, match=f"{name} is 2.5; it takes a whole number"):
         unchecked(generator, noise(), **({"bottom": 2} | {name: 2.5}))
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.uint16, np.int64, np.uint64, np.array, jnp.int32])
+def test_integers_of_any_type_are_as_good_as_pythons(generator, kind):
+    unchecked = srn_jax.expand.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
+    picture, settings = noise((30, 40)), {"top": 3, "left": 100, "feather": 5, "seed": 7}
+    expected = unchecked(generator, picture, **settings)
+    found = unchecked(generator, picture, **{name: kind(value) for name, value in settings.items()})
+    np.testing.assert_array_equal(found, expected)
+    unchecked = plan_expansion.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
+    margins, size = Sides(3, 0, 100, 0), (30, 40)
+    expected = plan_expansion(generator, size, margins)
+    assert unchecked(generator, tuple(map(kind, size)), Sides(*map(kind, margins))) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"left": True}, "left is True; it takes a whole number of pixels"),
+        ({"left": np.bool_(1)}, r"left is np.True_; it takes a whole number of pixels"),
+        ({"top": float("inf")}, "top is inf; it takes a whole number of pixels"),
+        ({"top": "3"}, "top is '3'; it takes a whole number of pixels"),
+        ({"top": None}, "top is None; it takes a whole number of pixels"),
+        ({"top": 10**400}, r"top is 1000000\d*\.\.\.0*; it takes a whole number of pixels, 0 or more, up to"),
+        ({"top": 3, "feather": 10**12}, "feather is 1000000000000; it takes"),
+        ({"top": 3, "seed": 2**32}, "seed is 4294967296; it takes a whole number, 0 to 4294967295"),
+        ({"top": 3, "seed": 1.0}, "seed is 1.0; it takes a whole number"),
+        ({"top": 3, "progress": 3}, "progress is 3; it takes a function of the work done and in all, or None"),
+    ],
+)
+def test_what_is_no_such_number_or_function_is_refused(generator, options, message):
+    unchecked = srn_jax.expand.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
+    with pytest.raises(InputError, match=f"^{message}"):
+        unchecked(generator, noise(), **options)
+
+
+def test_a_feather_reaches_no_farther_than_the_margins(generator):
+    picture, margins = noise((30, 40)), {"top": 5, "left": 9}
+    expected = expand(generator, picture, **margins, feather=9)
+    np.testing.assert_array_equal(expand(generator, picture, **margins, feather=10**9), expected)
+    assert (expected != expand(generator, picture, **margins, feather=3)).any()
+
+
+def test_a_damaged_generator_is_told_of_the_pass_and_not_of_a_picture(generator):
+    broken = generator.replace(params=jax.tree.map(lambda leaf: leaf * np.nan, generator.params))
+    with pytest.raises(InputError, match=r"^params paint values that are NaN"):
+        expand(broken, noise(), top=4)
+    with pytest.raises(InputError, match=r"^pass 1 of 4: params paint values that are NaN"):
+        expand(broken, noise(), right=36)
 
 
 def test_a_raw_tree_of_parameters_is_refused(generator):

@@ -1,5 +1,6 @@
 """`python -m srn_jax.infer`: pictures in, PNG out, and one line for whatever does not fit."""
 
+import errno
 import functools
 import hashlib
 import json
@@ -8,21 +9,22 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from srn_jax import SRN, SRNHR, expand, extrapolate, load_generator
-from srn_jax.errors import InputError
 from srn_jax.infer import __main__ as program
-from srn_jax.infer import manifest as manifest_module
-from srn_jax.infer import photo
+from srn_jax.infer import photo, plan_expansion
+from srn_jax.infer.windows import Sides
 from srn_jax.pictures import crop_and_resize, decode
 from tests.programs import environment
 from tests.test_generator import save, tiny_generator
 
 KNOWN, CANVAS = (8, 12), (16, 24)
+LONG = "9" * 400
 REPOSITORY = Path(__file__).parents[1]
 Run = Callable[..., tuple[object, str, str]]
 loaded = functools.cache(load_generator)  # reading a checkpoint takes longer than all else
@@ -266,6 +268,28 @@ def test_feather_shifts_painted_pixels_beside_the_picture_alone(run):
         ("--bottom=-1", "--bottom is -1; it takes 0 pixels or more"),
         ("--feather=-1", "--feather is -1; it takes 0 pixels or more"),
         ("--feather 2 --rounding truncate", "--feather and --rounding truncate exclude each other"),
+        (
+            "--ratio 1e10",
+            "argument --ratio: '1e10' is not a number above 0, or two with 'x' in between, up to 1,000,000",
+        ),
+        ("--ratio 1e999999999", "argument --ratio: '1e999999999' is not a number above 0"),
+        ("--ratio 1e-999999999", "argument --ratio: '1e-999999999' is not a number above 0"),
+        ("--ratio inf", "argument --ratio: 'inf' is not a number above 0"),
+        ("--ratio nanx2", "argument --ratio: 'nanx2' is not a number above 0"),
+        ("--aspect 1e400:1", "argument --aspect: '1e400:1' is not two numbers above 0 with ':' in between, up to"),
+        ("--aspect 1:1e400", "argument --aspect: '1:1e400' is not two numbers above 0"),
+        ("--size 99999999999999999999x100", "argument --size: '99999999999999999999x100' is not two numbers above 0"),
+        (f"--size 1x{LONG}", "argument --size: '1x9999999999999"),
+        ("--size 1e2x50", "argument --size: '1e2x50' is not two numbers above 0"),
+        (
+            f"--left {LONG}",
+            "--left is 9999999999999999999999999999999999999999...99999999999999999999; it takes 0 pixels",
+        ),
+        (f"--top {LONG * 20}", "argument --top: invalid int value: '9999999999999"),
+        ("--bottom 9999999999", "--bottom is 9999999999; it takes 0 pixels or more, up to 1,000,000,000"),
+        ("--feather 99999999999999999999", "--feather is 99999999999999999999; it takes 0 pixels or more"),
+        ("--seed 99999999999999999999", "--seed is 99999999999999999999; it takes 0 to 4294967295"),
+        ("--most_passes 0", "--most_passes is 0; it takes 1 or more"),
         ("--format tif", "argument --format: invalid choice: 'tif'"),
     ],
 )
@@ -274,7 +298,48 @@ def test_wrong_options_are_refused(run, options, message):
     status, out, err = run("--input", "in.png", "--output", "out.png", *options.split())
     assert (status, out) == (2, "")
     assert message in err.splitlines()[-1]
+    assert len(err) < 500
     assert files() == ["in.png"]
+
+
+@pytest.mark.parametrize(
+    "options", ["--ratio 1e8", "--size 999999999x999999999", "--aspect 1e9:1", "--aspect 1e-9:1", "--right 1000000000"]
+)
+def test_a_canvas_beyond_all_bounds_is_refused(run, options):
+    write("in.png")
+    line = refused(run("--input", "in.png", "--output", "out.png", *options.split()))
+    assert "canvas would be" in line
+    assert files() == ["in.png"]
+
+
+def test_many_passes_are_forecast_and_more_than_asked_for_refused(run, runs):
+    write("thin.png", noise(size=(8, 90)))
+    margins = "--top", 8, "--bottom", 8
+    planned = plan_expansion(loaded(str(runs["random"])), (8, 90), Sides(8, 8, 0, 0)).passes
+    assert planned > 20
+    line = refused(run("--input", "thin.png", "--output", "out.png", *margins, "--most_passes", planned - 1))
+    assert f"these margins would take {planned} passes of the model, and --most_passes is {planned - 1}" in line
+    assert line.endswith(f"--most_passes {planned}")
+    assert files() == ["thin.png"]
+    status, out, _ = run("--input", "thin.png", "--output", "out.png", *margins, "--most_passes", planned)
+    assert (status, f", {planned} passes" in out) == (0, True)
+
+
+def test_the_digest_is_of_the_bytes_that_were_read(run, monkeypatch):
+    write("in/a.png")
+    before = hashlib.sha256(Path("in/a.png").read_bytes()).hexdigest()
+
+    def replaced_meanwhile(*arguments: Any, **options: Any) -> np.ndarray:
+        write("in/a.png", noise(7))
+        return expand(*arguments, **options)
+
+    monkeypatch.setattr(program, "expand", replaced_meanwhile)
+    assert run("--input", "in", "--output", "out")[0] == 0
+    monkeypatch.setattr(program, "expand", expand)
+    (row,) = json.loads(Path("out/manifest.json").read_text())["pictures"]
+    assert row["sha256"] == before
+    run("--input", "in", "--output", "out")  # the picture is another one by now, and is painted anew
+    assert places(read("out/a.png"), noise(7)) == [(4, 6)]
 
 
 @pytest.mark.parametrize("missing", ["--input", "--output"])
@@ -462,14 +527,14 @@ def test_an_input_that_cannot_be_read_any_more_does_not_end_the_rest(run, monkey
     write("in/b.png")
     run("--input", "in", "--output", "out")
     write("in/c.png")
-    whole = manifest_module._digest
+    whole = Path.open
 
-    def fails_for_a(path: Path) -> str:
+    def fails_for_a(path: Path, *mode: str, **more: Any) -> Any:
         if path.name == "a.png":
-            raise InputError("cannot read in/a.png: Permission denied")
-        return whole(path)
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return whole(path, *mode, **more)
 
-    monkeypatch.setattr(manifest_module, "_digest", fails_for_a)
+    monkeypatch.setattr(Path, "open", fails_for_a)
     status, out, err = run("--input", "in", "--output", "out")
     assert (status, out) == (1, "1 of 3 pictures are there already\nwrote 1 of 2 pictures to out\n")
     assert "skipped in/a.png: cannot read in/a.png: Permission denied" in err

@@ -135,3 +135,25 @@ def test_an_empty_region_has_no_score():
     assert np.isnan(values["psnr_unknown"])
     assert np.isnan(values["ssim_unknown"])
     assert np.isfinite([values["psnr"], values["ssim"]]).all()
+
+
+def test_rounding_noise_of_a_plain_background_is_no_step():
+    _, _, mask = pictures()
+    noise = np.random.default_rng(0).integers(0, 2, (23, 31, 3)) * (np.random.default_rng(1).random((23, 31, 1)) < 0.02)
+    plain = ((250 + noise) / 255).astype(np.float32)
+    for truth in (plain, np.full_like(plain, 250 / 255)):
+        assert scores(truth, truth, mask)["step"] == pytest.approx(1)
+        beside = np.where(mask == 1, truth - 2 / 255, truth)  # a line of two grey levels
+        assert scores(beside, truth, mask)["step"] == pytest.approx(3, abs=0.1)
+        assert scores(np.where(mask == 1, 0, truth), truth, mask)["step"] < 256
+
+
+def test_the_step_is_continuous_where_the_truths_is_a_grey_level():
+    _, picture, mask = pictures()
+
+    def step(level: float) -> float:
+        truth = np.where(mask == 1, 0.5, 0.5 + level / 255 + 0 * picture).astype(np.float32)
+        return scores(np.where(mask == 1, 0.5 - 3 / 255, truth), truth, mask)["step"]
+
+    assert step(0.999) == pytest.approx(step(1.001), rel=0.01)
+    assert step(2.0) == pytest.approx(2.5, rel=1e-3)

@@ -248,3 +248,10 @@ def test_normalizations_take_statistics_in_float32(form, dtype):
     result, exact = (normalization(form)(f.astype(kind), mask, BLEND) for kind in (dtype, np.float32))
     assert result.dtype == dtype
     np.testing.assert_allclose(result.astype(np.float32), exact, rtol=float(jnp.finfo(dtype).eps), atol=0.01)
+
+
+def test_elus_gradient_in_bfloat16_is_rounded_once():
+    x = jnp.linspace(-20.0, -1e-3, 2000).astype(jnp.bfloat16)
+    _, pull = jax.vjp(ops.elu, x)
+    exact = np.exp(np.asarray(x, np.float64))
+    np.testing.assert_allclose(np.asarray(pull(jnp.ones_like(x))[0], np.float64), exact, rtol=2.0**-8)

@@ -129,3 +129,17 @@ def test_a_working_canvas_beyond_all_bounds_is_refused(size):
     margins = Sides(600, 600, 100_000, 100_000)
     with pytest.raises(InputError, match=rf"the picture is {size[1]}x{size[0]}; .* million pixels; it takes up to 100"):
         plan(size, margins, known=(128, 128), canvas=(256, 256), placing="random")
+
+
+def test_thin_pictures_take_few_passes_and_others_what_they_took():
+    def passes(size: tuple[int, int]) -> int:
+        margins = Sides(size[0], size[0], size[1] // 2, size[1] // 2)
+        return plan(size, margins, known=(128, 128), canvas=(256, 256), placing="random").passes
+
+    for thin, other in (((1, 1000), (100, 800)), ((30_000, 2), (800, 100))):
+        assert passes(thin) <= 1.6 * passes(other) < 200
+    # A picture of up to 8:1 is seen in its own shape.
+    planned = plan((100, 800), Sides(0, 0, 100, 0), known=(128, 128), canvas=(256, 256), placing="random")
+    assert (planned.picture, planned.margins) == ((128, 1024), (0, 0, 128, 0))
+    planned = plan((100, 1600), Sides(0, 0, 100, 0), known=(128, 128), canvas=(256, 256), placing="random")
+    assert (planned.picture, planned.margins) == ((128, 1024), (0, 0, 64, 0))

@@ -15,7 +15,7 @@ from srn_jax import files, interruption
 from srn_jax.commandline import Parser
 from srn_jax.convert import release
 from srn_jax.convert.bundle import Bundle, find_prefix
-from srn_jax.errors import InputError, fail, refused
+from srn_jax.errors import InputError, brief, fail, refused
 from srn_jax.generator import Generator
 from srn_jax.geometry import MARGINS, Size
 from srn_jax.models.layers import attributes
@@ -27,9 +27,9 @@ _CORRECTED = 800  # updates after which Adam's correction is 1 in float32, and t
 
 
 def _size(text: str) -> Size:
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not match or "0" in match.groups():
-        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, such as 2x2 or 128x128")
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text, re.ASCII)  # no network works on sides so long
+    if not match:
+        raise argparse.ArgumentTypeError(f"{brief(text)} is not HEIGHTxWIDTH, such as 2x2 or 128x128")
     return int(match[1]), int(match[2])
 
 

@@ -5,6 +5,7 @@ each one's derivatives are the other two. XLA's own derivative of the second in 
 asks for, is 100 times slower on a CPU than the third form, which it is (benchmarks/README.md). Reverse mode only.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ import jax
 from jaxtyping import Array, Float
 
 from srn_jax.convolution import forms
-from srn_jax.convolution.plain import Geometry
+from srn_jax.convolution.plain import NUMBERS, Geometry
 
 
 def conv(
@@ -24,10 +25,33 @@ def conv(
 
 
 def conv_general_dilated(
-    x: Array, kernel: Array, strides: tuple[int, ...], padding: str, *, rhs_dilation: tuple[int, ...], **unused: Any
+    x: Array,
+    kernel: Array,
+    strides: Sequence[int],
+    padding: Any,
+    *,
+    rhs_dilation: Sequence[int] = (1, 1),
+    lhs_dilation: Sequence[int] = (1, 1),
+    dimension_numbers: Any = None,
+    feature_group_count: int = 1,
+    **others: Any,
 ) -> Array:
-    """Returns `conv` with the signature of `jax.lax.conv_general_dilated` that `flax.linen.Conv` calls."""
-    del padding, unused
+    """Returns `conv` with the signature of `jax.lax.conv_general_dilated` that `flax.linen.Conv` calls.
+
+    Raises:
+      AssertionError: it is asked for another convolution: not SAME, of other strides or dilations along its sides, in
+        groups, transposed, or of other axes.
+    """
+    assert padding == "SAME", f"padding is {padding!r}; it takes 'SAME'"
+    for name, pair in (("strides", strides), ("rhs_dilation", rhs_dilation)):
+        assert len(set(pair)) == 1, f"{name} is {tuple(pair)}; it takes two that are equal"
+    assert set(lhs_dilation) == {1}, f"lhs_dilation is {tuple(lhs_dilation)}; it takes (1, 1)"
+    groups = feature_group_count, others.pop("batch_group_count", 1)
+    assert groups == (1, 1), f"feature_group_count and batch_group_count are {groups}; it takes 1"
+    asked, ours = (jax.lax.conv_dimension_numbers(x.shape, kernel.shape, n) for n in (dimension_numbers, NUMBERS))
+    assert dimension_numbers is None or asked == ours, f"dimension_numbers are {dimension_numbers}; it takes {NUMBERS}"
+    wanted = [name for name, value in others.items() if value is not None]
+    assert not wanted, f"it takes no {', '.join(wanted)}"
     return conv(x, kernel, stride=strides[0], dilation=rhs_dilation[0])
 
 

@@ -36,10 +36,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
     add("--port", type=int, help="port to listen on (default: the first free one from 7860)")
     add("--open", action="store_true", help="open the page in a browser")
-    add("--compilation_cache", metavar="DIR", help=cache.HELP)
+    add("--compilation_cache", metavar="DIR", help=cache.ARGPARSE_HELP)
     options = parser.parse_args(arguments)
-    if options.port is not None and not 0 < options.port < 65_536:
-        parser.error(f"--port is {options.port}; it takes 1 to 65535")
+    parser.check_range(options, "port", 1, 65_535, "1 to 65535")
     return options
 
 

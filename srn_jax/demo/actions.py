@@ -1,5 +1,6 @@
 """What happens when something on the page is touched."""
 
+import io
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from srn_jax.demo.canvas import PRESETS, Percent, on_canvas, shown, sides_of
+from srn_jax.demo.canvas import PRESETS, Percent, check_passes, on_canvas, shown, sides_of
+from srn_jax.demo.uploads import Uploads
 from srn_jax.detail import LEAST_SIDE, Levels
 from srn_jax.errors import InputError
 from srn_jax.generator import KINDS, Generator
@@ -33,18 +35,16 @@ class Actions:
 
     def __init__(self, generators: dict[str, Generator], folder: Path) -> None:
         """Paints with `generators`, which the visitor knows by name; files to download go below `folder`."""
-        self._generators, self._folder = generators, folder
+        self._generators, self._folder, self._uploads = generators, folder, Uploads()
 
     def read(self, path: str | None) -> tuple[Any, ...]:
         """Returns the photograph, its margins, its canvas, and what else changes; the uploaded file is removed."""
         if path is None:
             return None, *[gr.skip()] * 4, None, gr.update(interactive=False), *_NOTHING
         try:
-            photo = _read_upload(Path(path))
+            photo = _read_upload(Path(path), self._uploads)
         except InputError as error:
             raise gr.Error(str(error).replace(path, Path(path).name), duration=None) from error
-        finally:
-            Path(path).unlink(missing_ok=True)
         return self._put(photo)
 
     def example(self, model: str) -> tuple[Any, ...]:
@@ -120,6 +120,7 @@ class Actions:
         try:
             sides = sides_of(size, percent)
             passes = plan_expansion(generator, size, sides).passes
+            check_passes(passes)
             canvas = expand(
                 generator,
                 photo.pixels,
@@ -158,19 +159,18 @@ def _told_of(levels: Levels | None) -> str:
     return "detail from the photograph" + (f" at 1/{2**halvings} of its resolution" if halvings else "")
 
 
-def _read_upload(path: Path) -> Photo:
+def _read_upload(path: Path, uploads: Uploads | None = None) -> Photo:
+    content = (uploads or Uploads()).take(path)
     try:
-        with open_picture(path) as picture:
+        with open_picture(io.BytesIO(content)) as picture:
             width, height = picture.size
-    except FileNotFoundError as error:  # another visitor dropped the same file, and it went with theirs
-        raise InputError("That upload is gone: drop the photograph once more.") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"That photograph is too large; {_TAKES}.") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
         raise InputError("That file is no picture that can be read.") from error
     if width * height > _MAX_PIXELS:
         raise InputError(f"That photograph has {width * height / 1e6:.0f} million pixels; {_TAKES}.")
-    return read_photo(path)
+    return read_photo(path, content)
 
 
 def _size(photo: Photo) -> Size:

@@ -14,6 +14,7 @@ from srn_jax.infer.windows import Sides
 
 MAX_PERCENT = 200
 _MAX_PIXELS = 40_000_000  # of a canvas: half a gigabyte, some seconds to enlarge and to write; minutes with detail
+_MAX_PASSES = 250  # of the model, a minute or two for which all other visitors wait; presets take up to 81
 _SHOWN = 1_200  # longest side of pictures on the page
 
 
@@ -73,6 +74,15 @@ def sides_of(size: Size, percent: Percent) -> Sides:
             "million. Choose smaller margins or a smaller photograph; python -m srn_jax.infer has no such limit."
         )
     return sides
+
+
+def check_passes(passes: int) -> None:
+    """Raises InputError where an expansion takes more passes of the model than a page makes."""
+    if passes > _MAX_PASSES:
+        raise InputError(
+            f"This canvas would take {passes:,} passes of the model; this page makes up to {_MAX_PASSES}. Choose "
+            "smaller margins or a photograph that is less thin; python -m srn_jax.infer has --most_passes."
+        )
 
 
 def on_canvas(pixels: UInt8[np.ndarray, "h w 3"], sides: Sides) -> Image.Image:

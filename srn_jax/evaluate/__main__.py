@@ -21,10 +21,13 @@ from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullRes
 from srn_jax.evaluate.judge import CanvasJudge, Judge, Judged, Scores
 from srn_jax.evaluate.perceptual import Networks
 from srn_jax.generator import DEFAULT, load_generator, loadable
+from srn_jax.numbers import MOST_SEED
 from srn_jax.pictures import write_png
 
 _SHOWN = 6  # pictures on each contact sheet
 _KEPT = 50  # pictures at most that are all kept for the sheets; of more, those on sheets are judged once more
+_MOST_PICTURES = 10**9
+_MOST_BATCH = 2**16  # all of it is in memory, whatever the number of pictures
 _SHEETS = ("worst", "median", "best")
 _FILES = {"scores.jsonl", "summary.json", "report.html", *(f"{title}.png" for title in _SHEETS)}
 _EXAMPLES = """examples:
@@ -66,14 +69,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     add("--detail", choices=["on", "off"], default="on", help="judge the model with detail too, which takes longer")
     add("--seed", type=int, default=0, help="of detail, and of where known parts lie, if they lay anywhere at training")
-    add("--compilation_cache", metavar="DIR", help=cache.HELP)
+    add("--compilation_cache", metavar="DIR", help=cache.ARGPARSE_HELP)
     options = parser.parse_args(arguments)
-    for name in ("limit", "batch"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            parser.error(f"--{name} is {value}; it takes 1 or more")
-    if not 0 <= options.seed < 2**32:
-        parser.error(f"--seed is {options.seed}; it takes 0 to {2**32 - 1}")
+    parser.check_range(options, "limit", 1, _MOST_PICTURES, f"1 or more, up to {_MOST_PICTURES:,}")
+    parser.check_range(options, "batch", 1, _MOST_BATCH, f"1 or more, up to {_MOST_BATCH:,}")
+    parser.check_range(options, "seed", 0, MOST_SEED, f"0 to {MOST_SEED}")
     if options.full_resolution and (options.inception is not None or options.lpips):
         parser.error("--inception and --lpips look at pictures of one size; leave them out with --full_resolution")
     return options

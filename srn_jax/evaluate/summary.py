@@ -36,9 +36,10 @@ EXPLANATION = (
     "population covariance, mean over channels, at positions whose window lies on the canvas (scikit-image's with "
     "gaussian_weights). L1: mean absolute difference in [0, 1]. Unknown: the synthesized region alone. Seam error: "
     "across the border, the mean absolute difference of the step in the completed picture and in the real one; step "
-    "at the border: its mean size over that of the real one, above 1 a visible line, below 1 a blur. Sharpness: "
-    "the mean gradient of the luma over the synthesized region over that of the real picture, below 1 a blur, above 1 "
-    "noise. Where the real picture's step or gradient is 0 it does not count."
+    "at the border: its mean size m over that of the real one, t, above 1 a visible line, below 1 a blur; where t is "
+    "less than a grey level, 1 + m - t in grey levels. Sharpness: the mean gradient of the luma over "
+    "the synthesized region over that of the real picture, below 1 a blur, above 1 noise. Where the real picture's "
+    "gradient is 0 it does not count."
 )
 
 

@@ -23,6 +23,8 @@ from srn_jax.infer.photo import allow_large_pictures, check_output, read_photo, 
 from srn_jax.infer.texture import plan_detail
 from srn_jax.pictures import crop_and_resize
 
+_MANY_PASSES = 100  # of the model, a minute on two cores or more: they are told before they begin
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the program; returns its exit status: 0, or 1 where some pictures of a folder failed."""
@@ -95,7 +97,8 @@ def run_one(
     sides = sides_for(generator, size, wanted, number)
     height, width = sides.top + size[0] + sides.bottom, sides.left + size[1] + sides.right
     check_output(job.target, (height, width))
-    facts: dict[str, Any] = {"picture": [size[1], size[0]], "canvas": [width, height], "margins": sides._asdict()}
+    facts: dict[str, Any] = {"sha256": photo.sha256, "picture": [size[1], size[0]], "canvas": [width, height]}
+    facts["margins"] = sides._asdict()
     if not any(sides):
         if bar:
             raise InputError(f"there is nothing to paint: the picture, {width}x{height}, is the whole canvas")
@@ -111,6 +114,7 @@ def run_one(
         facts |= {"passes": 1, "worked_at": facts["picture"]}
     else:
         planned = plan_expansion(generator, size, sides)
+        _check_passes(planned.passes, options.most_passes, job)
         facts |= {"passes": planned.passes, "worked_at": list(planned.picture[::-1])}
         wanted_detail = options.detail == "on"
         levels = plan_detail(size, sides) if wanted_detail else None
@@ -132,6 +136,17 @@ def run_one(
             )
     write_photo(job.target, canvas, photo, (sides.top, sides.left))
     return facts
+
+
+def _check_passes(passes: int, most: int, job: Job) -> None:
+    """Says on standard error that many passes are to come; raises InputError where they are more than `most`."""
+    if passes > most:
+        raise InputError(
+            f"these margins would take {passes:,} passes of the model, and --most_passes is {most:,}: give smaller "
+            f"margins, or --most_passes {passes}"
+        )
+    if passes > _MANY_PASSES:
+        tqdm.write(f"{job.source}: {passes:,} passes of the model are to come", file=sys.stderr)
 
 
 def _settings(generator: Generator, options: argparse.Namespace) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """`expand`: any margins around a picture of any size, painted in as many windows as the model needs."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from srn_jax import numbers
 from srn_jax.detail import work_of
-from srn_jax.errors import InputError
+from srn_jax.errors import InputError, brief
 from srn_jax.generator import Generator
 from srn_jax.geometry import Size
 from srn_jax.infer.checks import check_image, check_known_values
-from srn_jax.infer.extrapolate import extrapolate_stream
+from srn_jax.infer.extrapolate import PictureError, extrapolate_stream
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.resize import Edges, resized
 from srn_jax.infer.texture import plan_detail, with_texture
@@ -26,13 +27,13 @@ def expand(
     params: Any,
     img: Any,
     *,
-    top: int = 0,
-    bottom: int = 0,
-    left: int = 0,
-    right: int = 0,
-    feather: int = 0,
+    top: SupportsIndex = 0,
+    bottom: SupportsIndex = 0,
+    left: SupportsIndex = 0,
+    right: SupportsIndex = 0,
+    feather: SupportsIndex = 0,
     detail: bool = True,
-    seed: int = 0,
+    seed: SupportsIndex = 0,
     progress: Callable[[int, int], object] | None = None,
 ) -> np.ndarray:
     """Returns `img` with so many pixels painted beyond its sides; its own pixels come back bit for bit.
@@ -48,7 +49,8 @@ def expand(
       params: a `Generator`, what `load_generator` returns.
       img: [h, w, 3], RGB; uint8, or float in [0, 1].
       top, bottom, left, right: pixels of `img`, 0 or more, not all of them 0.
-      feather: so many painted pixels next to the picture take on its tone, fading outward; 0 leaves them as they are.
+      feather: so many painted pixels next to the picture take on its tone, fading outward; 0 leaves them as they are,
+        more than the largest margin is as much as that.
       detail: whether texture is taken from `img`.
       seed: of detail, 0 to 2**32 - 1; another one gives another version.
       progress: is called with the work done and the work in all: passes; with `detail` its tiles, of which a pass
@@ -58,33 +60,35 @@ def expand(
       [top + h + bottom, left + w + right, 3] in the dtype of `img`.
 
     Raises:
-      InputError (a ValueError): a wrong rank, dtype, range or margin; says what would be right.
+      InputError (a ValueError): a wrong rank, dtype, range, margin or argument; says what would be right.
     """
     img = check_image(img)
     if img.ndim == 4:
         raise InputError(f"img has shape {img.shape}; expand takes one picture, [h, w, 3]")
     check_known_values(img)
-    margins, size = Sides(top, bottom, left, right), (img.shape[0], img.shape[1])
+    size = img.shape[0], img.shape[1]
+    margins = _whole_sides((top, bottom, left, right))
+    reach = min(numbers.pixels("feather", feather), max(margins))  # nothing is painted farther away
+    number = numbers.seed("seed", seed)
+    if progress is not None and not callable(progress):
+        raise InputError(f"progress is {brief(progress)}; it takes a function of the work done and in all, or None")
     planned = plan_expansion(params, size, margins)
-    if not isinstance(feather, int | np.integer) or feather < 0:
-        raise InputError(f"feather is {feather}; it takes a whole number of pixels, 0 or more")
-    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise InputError(f"seed is {seed}; it takes a whole number, 0 to {2**32 - 1}")
     levels = plan_detail(size, margins) if detail else None
     told = _Progress(progress, planned.passes, work_of(levels) if levels else 0)
     whole = (0.0, 0.0, float(size[1]), float(size[0]))
     seen = [resized(_unit(img[..., channel]), whole, planned.picture) for channel in range(3)]
     seen = np.stack(seen, axis=-1).clip(0, 1)
     working = paint(params, seen, planned, told.a_pass)
-    place, result = Box(top, left, *size), np.empty((top + size[0] + bottom, left + size[1] + right, 3), img.dtype)
+    height, width = margins.top + size[0] + margins.bottom, margins.left + size[1] + margins.right
+    place, result = Box(margins.top, margins.left, *size), np.empty((height, width, 3), img.dtype)
     box = _place_of_canvas(planned, size, margins)
     if levels:
-        working = with_texture(img, working, planned, margins, levels, int(seed), told.a_tile)
-        box = (0.0, 0.0, float(result.shape[1]), float(result.shape[0]))
+        working = with_texture(img, working, planned, margins, levels, number, told.a_tile)
+        box = (0.0, 0.0, float(width), float(height))
     for channel in range(3):  # one at a time, since large canvases take much memory
-        plane = resized(working[..., channel], box, (result.shape[0], result.shape[1]))
-        if feather:
-            plane = match_tones(plane, _unit(img[..., channel]), place, feather)
+        plane = resized(working[..., channel], box, (height, width))
+        if reach:
+            plane = match_tones(plane, _unit(img[..., channel]), place, reach)
         plane = plane.clip(0.0, 1.0)
         result[..., channel] = np.round(plane * 255) if img.dtype == np.uint8 else plane
     _inside(result, place)[:] = img
@@ -110,7 +114,7 @@ class _Progress:
             self._tell(self._done, self._all)
 
 
-def plan_expansion(params: Any, size: Size, margins: Sides) -> Plan:
+def plan_expansion(params: Any, size: tuple[SupportsIndex, SupportsIndex], margins: Sides) -> Plan:
     """Returns how `expand` makes `margins` around a picture of (height, width) `size`.
 
     `passes` is how often the network runs, `picture` the size at which it sees the picture, `rounds` the windows.
@@ -123,12 +127,25 @@ def plan_expansion(params: Any, size: Size, margins: Sides) -> Plan:
             f"params is a {type(params).__name__}; expand takes a Generator, which knows the geometry of its training: "
             "what load_generator returns, or Generator(params, model, known, canvas, margins)"
         )
-    for name, side in margins._asdict().items():
-        if not isinstance(side, int | np.integer) or side < 0:
-            raise InputError(f"{name} is {side}; it takes a whole number of pixels, 0 or more")
+    picture = _whole_size(size)
+    margins = _whole_sides(margins)
     if not any(margins):
         raise InputError("top, bottom, left and right are all 0: there is nothing to paint")
-    return plan(size, margins, known=params.known, canvas=params.canvas, placing=params.margins)
+    return plan(picture, margins, known=params.known, canvas=params.canvas, placing=params.margins)
+
+
+def _whole_size(size: tuple[Any, ...]) -> Size:
+    """Returns (height, width) as Python's own integers; raises InputError where they are none."""
+    height, width = (
+        numbers.whole("size", side, 1, numbers.MOST_PIXELS, "whole numbers of pixels, 1 or more, (height, width)")
+        for side in size
+    )
+    return height, width
+
+
+def _whole_sides(margins: tuple[Any, ...]) -> Sides:
+    """Returns the margins as Python's own integers; raises InputError, which names the side that is none."""
+    return Sides(*(numbers.pixels(name, side) for name, side in zip(Sides._fields, margins, strict=True)))
 
 
 def paint(
@@ -147,11 +164,12 @@ def paint(
     _inside(canvas, place)[:] = picture
     original = np.zeros((*canvas.shape[:2], 1), bool)
     _inside(original, place)[:] = True
+    done = 0
     for one in planned.rounds:
         view = np.rot90(canvas, one.turns)  # a view: what is written to it lands on the canvas
         weighted, weights = np.zeros_like(view), np.zeros((*view.shape[:2], 1), np.float32)
         painted = extrapolate_stream(generator, _pictures(view, one, generator))
-        for window, pixels in zip(one.windows, painted, strict=True):
+        for window, pixels in zip(one.windows, _named(painted, done, planned.passes), strict=True):
             here, part = _overlap(window, pixels.shape, view.shape)
             weight = _weight(window, generator)[part]
             weighted[here] += pixels[part] * weight
@@ -160,7 +178,17 @@ def paint(
         share = np.where(np.rot90(original, one.turns), 0, _share_of_new(one, view.shape))
         new = np.divide(weighted, weights, out=np.zeros_like(view), where=weights > 0)  # at corners they are tiny
         view[:] = np.where(share > 0, view + share * (new - view), view)
+        done += len(one.windows)
     return canvas
+
+
+def _named(painted: Iterator[np.ndarray], done: int, passes: int) -> Iterator[np.ndarray]:
+    """Yields what is painted after `done` passes; an error names the pass, since the user gave one picture alone."""
+    try:
+        yield from painted
+    except PictureError as error:
+        where = f"pass {done + error.number + 1} of {passes}: " if passes > 1 else ""
+        raise InputError(f"{where}{error.reason}") from error
 
 
 def _share_of_new(one: Round, canvas: tuple[int, ...]) -> Float[np.ndarray, "h w 1"]:

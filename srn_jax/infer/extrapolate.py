@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
-from typing import Any
+from typing import Any, SupportsIndex
 
 import flax.linen as nn
 import jax
@@ -16,8 +16,17 @@ from srn_jax.errors import InputError
 from srn_jax.generator import Generator
 from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
 from srn_jax.models.layers import apply
+from srn_jax.numbers import whole
 
 ROUNDINGS = ("nearest", "truncate")
+
+
+class PictureError(InputError):
+    """What does not fit in one of several pictures, in its line by its number, from 0; `reason` is the line without."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"picture {number}: {reason}")
+        self.number, self.reason = number, reason
 
 
 def extrapolate(
@@ -51,7 +60,7 @@ def extrapolate_stream(
     *,
     model: nn.Module | None = None,
     rounding: str = "nearest",
-    ahead: int = 1,
+    ahead: SupportsIndex = 1,
 ) -> Iterator[np.ndarray]:
     """Yields `extrapolate(params, img, mask)` of each (img, mask) of `pictures`, in order.
 
@@ -62,21 +71,20 @@ def extrapolate_stream(
       ahead: how many pictures are on the device, or wait for it, when one is asked for.
 
     Raises:
-      InputError: as `extrapolate`, for the picture that it names by its number, from 0.
+      PictureError (an InputError): as `extrapolate`, for the picture that it names by its number, from 0.
     """
-    if ahead < 0:
-        raise InputError(f"ahead is {ahead}; it takes 0 or more")
+    most_ahead = whole("ahead", ahead, 0, 2**31, "0 or more, a whole number of pictures")
     begun: deque[tuple[int, Callable[[], np.ndarray]]] = deque()
 
     def numbered(number: int, function: Callable[[], Any]) -> Any:
         try:
             return function()
         except InputError as error:
-            raise InputError(f"picture {number}: {error}") from error
+            raise PictureError(number, str(error)) from error
 
     for number, (img, mask) in enumerate(pictures):
         begun.append((number, numbered(number, partial(_begin, params, img, mask, model, rounding))))
-        if len(begun) > ahead:
+        if len(begun) > most_ahead:
             yield numbered(*begun.popleft())
     while begun:
         yield numbered(*begun.popleft())

@@ -41,9 +41,9 @@ class Manifest:
 
     def _recorded(self) -> dict[str, dict[str, Any]]:
         try:
-            found = json.loads(self._file.read_text())
+            found = files.read_json(self._file)
             settings, pictures = dict(found["settings"]), {one["output"]: one for one in found["pictures"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self._file} cannot be read ({error}); --force begins anew") from error
         changed = [key for key in {**settings, **self._settings} if settings.get(key) != self._settings.get(key)]
         if changed:
@@ -71,9 +71,14 @@ class Manifest:
             return False
 
     def add(self, job: Job, facts: dict[str, Any]) -> None:
-        """Records an output that was written; saves now and then."""
+        """Records an output that was written; saves now and then.
+
+        Args:
+          job: the picture, which may have changed since it was read.
+          facts: what was made of it, and `sha256`, of the file as it was read.
+        """
         output = self._output(job)
-        self._pictures[output] = {"input": str(job.source), "sha256": _digest(job.source), "output": output, **facts}
+        self._pictures[output] = {"input": str(job.source), "output": output, **facts}
         if time.monotonic() - self._saved > _SAVE_EVERY_SECONDS:
             self.save()
 

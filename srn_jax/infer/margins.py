@@ -6,10 +6,11 @@ from fractions import Fraction
 import jax
 import numpy as np
 
-from srn_jax.errors import InputError
+from srn_jax.errors import InputError, brief
 from srn_jax.generator import Generator
 from srn_jax.geometry import Size, draw_offsets
 from srn_jax.infer.windows import Sides
+from srn_jax.numbers import MOST_PIXELS
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ def sides_for(generator: Generator, picture: Size, wanted: Wanted, number: int =
             raise InputError("there is nothing to paint: all margins are 0")
     else:
         canvas = _canvas(generator, picture, wanted)
+        if max(canvas) > MOST_PIXELS:
+            raise InputError(
+                f"the canvas would be {brief(canvas[1])}x{brief(canvas[0])}; its sides may have up to {MOST_PIXELS:,} "
+                "pixels"
+            )
         if canvas[0] < picture[0] or canvas[1] < picture[1]:
             raise InputError(
                 f"the canvas, {canvas[1]}x{canvas[0]}, is smaller than the picture, {picture[1]}x{picture[0]} "

@@ -1,21 +1,28 @@
 """The command line of `python -m srn_jax.infer`."""
 
 import argparse
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 from srn_jax import cache
 from srn_jax.commandline import Parser
+from srn_jax.errors import brief
 from srn_jax.generator import DEFAULT, loadable
 from srn_jax.geometry import MARGINS
 from srn_jax.infer.extrapolate import ROUNDINGS
 from srn_jax.infer.margins import Wanted
 from srn_jax.infer.photo import FORMATS
+from srn_jax.numbers import MOST_PIXELS, MOST_SEED, MOST_TIMES, positive
 
 _EXAMPLES = """examples:
   --input photo.jpg --output wide.png --left 200 --right 200
   --input photo.jpg --output wide.jpg --aspect 16:9 --feather 20
   --input photos/ --output extended/ --ratio 1.5 --format webp
 """
+
+_UP_TO = f", up to {MOST_TIMES:,} each"
+_MOST_PASSES = 1_000  # some minutes on two cores
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -62,7 +69,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         default="nearest",
         help="truncate: all pixels, in one pass at the picture's size, as the release's test.py does",
     )
-    add("--compilation_cache", metavar="DIR", help=cache.HELP)
+    add("--compilation_cache", metavar="DIR", help=cache.ARGPARSE_HELP)
+    add(
+        "--most_passes",
+        type=int,
+        default=_MOST_PASSES,
+        metavar="N",
+        help="refuse a picture whose margins take more passes of the model, which are told before anything is painted "
+        f"(default {_MOST_PASSES:,})",
+    )
     add("--force", action="store_true", help="replace outputs that exist")
     options = parser.parse_args(arguments)
     asked = [name for name in ("size", "aspect", "ratio") if getattr(options, name) is not None]
@@ -71,13 +86,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error(f"--{' and --'.join(asked)} exclude each other")
     if options.margins and sides:
         parser.error("--margins and --top, --bottom, --left, --right exclude each other")
-    for name in sides:
-        if getattr(options, name) < 0:
-            parser.error(f"--{name} is {getattr(options, name)}; it takes 0 pixels or more")
-    if not 0 <= options.seed < 2**32:
-        parser.error(f"--seed is {options.seed}; it takes 0 to {2**32 - 1}")
-    if options.feather < 0:
-        parser.error(f"--feather is {options.feather}; it takes 0 pixels or more")
+    for name in ("top", "bottom", "left", "right", "feather"):
+        parser.check_range(options, name, 0, MOST_PIXELS, f"0 pixels or more, up to {MOST_PIXELS:,}")
+    parser.check_range(options, "seed", 0, MOST_SEED, f"0 to {MOST_SEED}")
+    parser.check_range(options, "most_passes", 1, MOST_PIXELS, f"1 or more, up to {MOST_PIXELS:,}")
     if options.feather and options.rounding == "truncate":
         parser.error("--feather and --rounding truncate exclude each other")
     if options.detail == "on" and options.rounding == "truncate":
@@ -89,28 +101,37 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def _pixels(text: str) -> tuple[int, int]:
-    width, height = _two(text, "x", int)
+    width, height = _two(text, "x", _side)
     return width, height
 
 
+def _side(text: str) -> int:
+    """Returns a side in pixels; raises ValueError where it is no whole number, or no canvas is so long."""
+    if positive(text).denominator > 1:
+        raise ValueError(f"{brief(text)} is no whole number")
+    return int(text)
+
+
 def _aspect(text: str) -> Fraction:
-    width, height = _two(text, ":", Fraction)
+    width, height = _two(text, ":", positive)
     return width / height
 
 
 def _ratio(text: str) -> tuple[Fraction, Fraction]:
     try:
-        return _two(text if "x" in text else f"{text}x{text}", "x", Fraction)
+        return _two(text if "x" in text else f"{text}x{text}", "x", positive)
     except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, or two with 'x' in between") from error
+        raise argparse.ArgumentTypeError(
+            f"{brief(text)} is not a number above 0, or two with 'x' in between{_UP_TO}"
+        ) from error
 
 
-def _two(text: str, between: str, kind: type) -> tuple:
+def _two(text: str, between: str, kind: Callable[[str], Any]) -> tuple:
     """Returns both numbers of W`between`H; raises ArgumentTypeError where they are not two numbers above 0."""
     try:
         width, height = (kind(part) for part in text.split(between))
-    except (ValueError, ZeroDivisionError):
-        width = height = 0
-    if width <= 0 or height <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not two numbers above 0 with {between!r} in between")
+    except (ValueError, ZeroDivisionError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{brief(text)} is not two numbers above 0 with {between!r} in between{_UP_TO}"
+        ) from error
     return width, height

@@ -1,5 +1,6 @@
 """Photographs as people have them: with orientation, colour profile, EXIF and transparency, and back into a file."""
 
+import hashlib
 import io
 import re
 import warnings
@@ -25,12 +26,14 @@ class Photo(NamedTuple):
       transparent: the same as RGBA, where anything of it is transparent.
       profile: its ICC profile of RGB.
       exif: without the orientation, which the pixels have.
+      sha256: of the file that all this was read from.
     """
 
     pixels: UInt8[np.ndarray, "h w 3"]
     transparent: UInt8[np.ndarray, "h w 4"] | None = None
     profile: bytes | None = None
     exif: bytes = b""
+    sha256: str = ""
 
 
 class Format(NamedTuple):
@@ -53,16 +56,21 @@ FORMATS = {
 }
 
 
-def read_photo(path: Path) -> Photo:
+def read_photo(path: Path, content: bytes | None = None) -> Photo:
     """Returns the photograph in a file.
 
     Grey and CMYK become RGB, by their colour profile where they have one.
 
+    Args:
+      path: the file.
+      content: its bytes, where they were read before.
+
     Raises:
       InputError: the file is no whole picture, or has 16 bits a channel, which would be lost.
     """
+    content = _content(path) if content is None else content  # once: the file may be replaced meanwhile
     try:
-        with open_picture(path) as picture:
+        with open_picture(io.BytesIO(content)) as picture:
             if _is_deep(picture):
                 raise InputError(f"{path} has more than 8 bits a channel, which would be lost; save it with 8 bits")
             picture.load()
@@ -75,13 +83,20 @@ def read_photo(path: Path) -> Photo:
         if picture.has_transparency_data:
             rgba = np.asarray(picture.convert("RGBA"))
             transparent = rgba if (rgba[..., 3] < 255).any() else None
-        return Photo(np.asarray(to_rgb(picture)), transparent, profile, exif)
+        return Photo(np.asarray(to_rgb(picture)), transparent, profile, exif, hashlib.sha256(content).hexdigest())
     except InputError:
         raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} has more pixels than can be worked on ({str(error).split(', ')[0]})") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
         raise InputError(f"{path} is no picture that can be read ({error})") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def allow_large_pictures() -> None:

@@ -2,7 +2,8 @@
 
 A *window* is one pass: a canvas of the size that the model was trained at, around a known rectangle of the size that
 it was trained with, which lies where there are pixels already. All is integers here, on the *working* canvas: the
-picture at the model's scale, its shorter side as long as the known rectangle's.
+picture at the model's scale, its shorter side as long as the known rectangle's. A picture thinner than 8:1 is squeezed
+to that along its longer side: passes are in proportion to it, and were 12,653 around a line of 1,000 pixels.
 """
 
 import math
@@ -12,6 +13,7 @@ from srn_jax.errors import InputError
 from srn_jax.geometry import Size, offset_bounds
 
 _MAX_PIXELS = 100_000_000  # of a working canvas, which takes some 60 bytes of memory a pixel
+_THINNEST = 8  # times its shorter side: so long is a picture's longer side for the model; what is longer is squeezed
 
 
 class Sides(NamedTuple):
@@ -122,8 +124,9 @@ def plan(picture: Size, margins: Sides, *, known: Size, canvas: Size, placing: s
     least, greatest = offset_bounds(placing, canvas, known)
     model = tuple(_Axis(*one) for one in zip(known, canvas, least, greatest, strict=True))
     turned = _turned_sides(margins, model)
-    scale = max(max(known[i] / picture[i ^ (turns % 2)] for i in (0, 1)) for turns, _ in turned)
-    working = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
+    seen = tuple(min(side, _THINNEST * other) for side, other in zip(picture, picture[::-1], strict=True))
+    scale = max(max(known[i] / seen[i ^ (turns % 2)] for i in (0, 1)) for turns, _ in turned)
+    working = max(1, round(seen[0] * scale)), max(1, round(seen[1] * scale))
     scaled = [math.ceil(side * working[i // 2] / picture[i // 2]) for i, side in enumerate(margins)]
     whole = working[0] + scaled[0] + scaled[1], working[1] + scaled[2] + scaled[3]
     if whole[0] * whole[1] > _MAX_PIXELS:

@@ -9,7 +9,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from srn_jax.backend import block_entries
 
-_TIE = 1e-5  # logarithms of shares so close together are equal
+_TIE = 1e-5  # logarithms of shares so close together are equal,
+_TIE_SHARE = 1e-6  # or so close for their size: of one-hot rows they reach 2e5, where float32 has steps of 0.02
 
 LogShares = Callable[[Array], Array]  # similarities [v, s] -> logarithms of shares [v, s], each row for itself
 Best = Callable[[LogShares, Array, Array], Array]
@@ -90,8 +91,10 @@ def _backward(log_shares: LogShares, block_rows: int, kept: tuple, cotangent: Ar
     def wins(numbers: Array, shares: Array) -> Array:
         """Returns which rows have a column's best value, one alone if they are not known to tie."""
         # Computed anew, values that were equal may differ in their last bits, hence the margin.
-        equal = (shares > best[None, :] - _TIE) & (numbers < len(rows))[:, None]
-        return jnp.where(tied[None, :], equal, numbers[:, None] == winner[None, :])
+        least = best - jnp.maximum(_TIE, _TIE_SHARE * jnp.abs(best))
+        equal = (shares > least[None, :]) & (numbers < len(rows))[:, None]
+        won = numbers[:, None] == winner[None, :]
+        return jnp.where(tied[None, :], equal | won, won)
 
     def count_block(count: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
         numbers, values = block

@@ -5,7 +5,6 @@ killed, and what has been damaged since is recognized.
 """
 
 import errno
-import json
 import os
 import shutil
 import sys
@@ -105,10 +104,15 @@ class Checkpoints:
             shutil.rmtree(old, ignore_errors=True)
 
     def _score(self, step: int) -> float | None:
-        files = (self._folder / str(step) / SCORES).glob("*")
+        found = (self._folder / str(step) / SCORES).glob("*")
         try:
-            return next((float(json.loads(file.read_text())[METRIC]) for file in files if file.is_file()), None)
-        except (OSError, ValueError, KeyError, TypeError):  # damaged: of no merit, and seen to when it is restored
+            return next((float(files.read_json(file)[METRIC]) for file in found if file.is_file()), None)
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            OverflowError,
+        ):  # damaged: of no merit, and seen to when it is restored
             return None
 
     def restore(self, shapes: TrainState) -> TrainState | None:

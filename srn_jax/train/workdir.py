@@ -60,7 +60,7 @@ def check(workdir: Path, config: Config, inputs: dict[str, str]) -> dict[str, An
         before = flatten(json.loads(record.read_text())) if record.exists() else None
     except OSError as error:
         raise InputError(f"cannot use the workdir {workdir}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError, AttributeError) as error:  # no JSON, nested too deep, or no settings
         raise InputError(f"{record} is damaged ({error}); put it right, or give another --workdir") from error
     if before is None and has_checkpoint(workdir):
         raise InputError(
