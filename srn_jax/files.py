@@ -126,9 +126,23 @@ def _folder_beside(folder: Path) -> Iterator[Path]:
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
     finally:
-        with contextlib.suppress(OSError):  # the first that holds something
-            for parent in made:
-                parent.rmdir()
+        _remove_empty(made)
+
+
+@contextlib.contextmanager
+def working_in(folder: Path, setting: str) -> Iterator[None]:
+    """Makes `folder` and holds it for this process; on an error a folder that it made, and is empty, goes again.
+
+    Raises:
+      InputError: another process works there; `setting` is how the user gave the path.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / ".lock", f"{setting} {folder}", "give another"):
+            yield
+    finally:
+        _remove_empty(made)
 
 
 def keep_all(folder: Path) -> None:
@@ -137,6 +151,13 @@ def keep_all(folder: Path) -> None:
         for name in names:
             _keep(Path(place, name))
         _keep(Path(place))
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Removes folders, the innermost first, up to one that holds something."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _keep(path: Path) -> None:

@@ -12,9 +12,9 @@ ROOT = Path(srn_jax.__file__).parent
 # From the bottom up; a module may import from its own layer's package and from the layers before it.
 LAYERS = (
     ("errors", "allocator"),
-    ("interruption", "lock"),
-    ("files", "tables", "store", "seal", "commandline"),
-    ("geometry",),
+    ("interruption", "lock", "numbers"),
+    ("files", "tables", "store", "commandline"),
+    ("geometry", "seal"),
     ("config", "ops", "pictures", "fills", "metrics", "backend", "cache"),
     ("detail",),
     ("convolution",),

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from srn_jax import SRN, SRNHR, expand, extrapolate, load_generator
 from srn_jax.infer import __main__ as program
 from srn_jax.infer import photo, plan_expansion
 from srn_jax.infer.windows import Sides
+from srn_jax.lock import lock
 from srn_jax.pictures import crop_and_resize, decode
 from tests.programs import environment
 from tests.test_generator import save, tiny_generator
@@ -501,6 +503,58 @@ def test_an_output_that_was_written_but_not_recorded_is_made_again(run):
     assert recorded("out") == ["a.png", "b.png"]
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda whole: b"", lambda whole: whole[:-9], lambda whole: whole[:-9] + b"123456789"]
+)
+def test_an_output_that_is_not_as_it_was_written_is_named_and_made_again(run, damage):
+    for name in "abc":
+        write(f"in/{name}.png")
+    run("--input", "in", "--output", "out")
+    whole = Path("out/b.png").read_bytes()
+    Path("out/b.png").write_bytes(damage(whole))
+    status, out, err = run("--input", "in", "--output", "out")
+    assert (status, out) == (0, "2 of 3 pictures are there already\nwrote 1 of 1 pictures to out\n")
+    assert "out/b.png is not as it was written: it is made again" in err
+    assert Path("out/b.png").read_bytes() == whole
+
+
+def test_outputs_that_were_removed_in_the_middle_are_not_said_to_be_there(run, monkeypatch):
+    for name in "abcdef":
+        write(f"in/{name}.png")
+
+    def removing(path: Path, *rest: object) -> None:
+        photo.write_photo(path, *rest)  # pyright: ignore[reportArgumentType]
+        if path.name == "c.png":
+            shutil.rmtree("out", ignore_errors=True)
+
+    monkeypatch.setattr(program, "write_photo", removing)
+    status, out, _ = run("--input", "in", "--output", "out")
+    there = {name for name in files("out") if name.endswith(".png")}
+    assert status == 1
+    assert out == f"wrote {len(there)} of 6 pictures to out\n"
+    assert len(there) < 6
+    monkeypatch.setattr(program, "write_photo", photo.write_photo)
+    assert run("--input", "in", "--output", "out")[0] == 0
+    assert files("out") == [*(f"{name}.png" for name in "abcdef"), "manifest.json"]
+
+
+def test_two_do_not_work_in_one_folder(run):
+    write("in/a.png")
+    Path("out").mkdir()
+    with lock(Path("out/.lock"), "out", "wait"):
+        line = refused(run("--input", "in", "--output", "out"))
+    assert f"--output out is in use by process {os.getpid()} on" in line
+    assert run("--input", "in", "--output", "out")[0] == 0
+    assert files("out") == ["a.png", "manifest.json"]
+
+
+def test_what_is_refused_leaves_no_folder(run):
+    write("in/a.png")
+    write("in/deep/a.png")
+    refused(run("--input", "in", "--output", "in/out"))
+    assert not Path("in/out").exists()
+
+
 def test_what_others_put_into_the_folder_is_replaced_by_force_alone(run):
     write("in/a.png")
     run("--input", "in", "--output", "out")
@@ -563,6 +617,8 @@ def test_the_manifest_tells_what_was_made_of_what(run):
     given |= {"detail": "on"}
     assert found["settings"] == dict.fromkeys(("top", "bottom", "left", "right", "size", "ratio", "margins")) | given
     (one,) = found["pictures"]
+    made = Path("out/deep/a.png").read_bytes()
+    assert one.pop("written") == {"bytes": len(made), "sha256": hashlib.sha256(made).hexdigest()}
     assert one == {
         "input": "in/deep/a.png",
         "sha256": hashlib.sha256(Path("in/deep/a.png").read_bytes()).hexdigest(),

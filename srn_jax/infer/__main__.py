@@ -37,11 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
         source, target = files.expand(options.input, "--input"), files.expand(options.output, "--output")
         jobs = list_jobs(source, target, f".{options.format}")
         if source.is_dir():
-            manifest = Manifest(target, _settings(generator, options), anew=options.force)
-            if not options.force:
-                check_free([job for job in jobs if not manifest.lists(job)])
-            manifest.expect(jobs)
-            return run_folder(generator, jobs, manifest, options)
+            with files.working_in(target, "--output"):
+                manifest = Manifest(target, _settings(generator, options), anew=options.force)
+                if not options.force:
+                    check_free([job for job in jobs if not manifest.lists(job)])
+                manifest.expect(jobs)
+                return run_folder(generator, jobs, manifest, options)
         if not options.force:
             check_free(jobs)
         facts = run_one(generator, jobs[0], options, 0, bar=True)
@@ -58,8 +59,10 @@ def run_folder(generator: Generator, jobs: list[Job], manifest: Manifest, option
     left = [(number, job) for number, job in enumerate(jobs) if not manifest.has(job)]
     if len(left) < len(jobs):
         print(f"{len(jobs) - len(left)} of {len(jobs)} pictures are there already")
+    for job in (job for _, job in left if manifest.is_changed(job)):
+        tqdm.write(f"{job.target} is not as it was written: it is made again", file=sys.stderr)
     manifest.save()
-    failed = 0
+    written = []
     # Two at a time: while one is on the device, the other is decoded or encoded.
     with ThreadPoolExecutor(2) as pool:
         made = [pool.submit(run_one, generator, job, options, number) for number, job in left]
@@ -67,16 +70,22 @@ def run_folder(generator: Generator, jobs: list[Job], manifest: Manifest, option
             for (_, job), one in zip(left, tqdm(made, unit=" pictures"), strict=True):
                 try:
                     manifest.add(job, one.result())
+                    written.append(job.target)
+                except FileNotFoundError as error:  # the output, which was written
+                    tqdm.write(f"skipped {job.source}: {refused(error, job.target)}", file=sys.stderr)
                 except (InputError, MemoryError) as error:
-                    failed += 1
                     tqdm.write(f"skipped {job.source}: {str(error) or 'not enough memory'}", file=sys.stderr)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
         finally:
             manifest.save()
-    print(f"wrote {len(left) - failed} of {len(left)} pictures to {options.output}")
-    return 1 if failed else 0
+    gone = [target for target in written if not target.exists()]
+    if gone:
+        print(f"{len(gone)} outputs were removed, such as {gone[0]}: the same command makes them", file=sys.stderr)
+    count = len(written) - len(gone)
+    print(f"wrote {count} of {len(left)} pictures to {options.output}")
+    return 1 if count < len(left) else 0
 
 
 def run_one(

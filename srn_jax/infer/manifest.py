@@ -63,11 +63,23 @@ class Manifest:
             self._pictures.setdefault(self._output(job), {"input": str(job.source), "output": self._output(job)})
 
     def has(self, job: Job) -> bool:
-        """Returns whether the output is there, made of what the input is now."""
-        made = self._pictures.get(self._output(job), {}).get("sha256")
+        """Returns whether the output is there as it was written, made of what the input is now."""
+        made = self._pictures.get(self._output(job), {})
         try:
-            return made is not None and job.target.exists() and made == _digest(job.source)
+            return "sha256" in made and self.is_whole(job) and made["sha256"] == _digest(job.source)
         except InputError:  # which is told when it is to be painted
+            return False
+
+    def is_changed(self, job: Job) -> bool:
+        """Returns whether the output was written, and what lies there now is not what was."""
+        return "sha256" in self._pictures.get(self._output(job), {}) and job.target.exists() and not self.is_whole(job)
+
+    def is_whole(self, job: Job) -> bool:
+        """Returns whether the output is there as it was written."""
+        made = self._pictures.get(self._output(job), {}).get("written", {})
+        try:
+            return job.target.stat().st_size == made.get("bytes") and _digest(job.target) == made.get("sha256")
+        except (OSError, InputError):
             return False
 
     def add(self, job: Job, facts: dict[str, Any]) -> None:
@@ -78,7 +90,8 @@ class Manifest:
           facts: what was made of it, and `sha256`, of the file as it was read.
         """
         output = self._output(job)
-        self._pictures[output] = {"input": str(job.source), "output": output, **facts}
+        written = {"bytes": job.target.stat().st_size, "sha256": _digest(job.target)}
+        self._pictures[output] = {"input": str(job.source), "output": output, **facts, "written": written}
         if time.monotonic() - self._saved > _SAVE_EVERY_SECONDS:
             self.save()
 
