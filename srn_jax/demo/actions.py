@@ -16,7 +16,7 @@ from srn_jax.geometry import Size
 from srn_jax.infer import expand, plan_expansion
 from srn_jax.infer.photo import Photo, read_photo, write_photo
 from srn_jax.infer.texture import plan_detail
-from srn_jax.pictures import open_picture
+from srn_jax.reading.formats import open_picture
 
 START = "twice as large"  # the preset of a new photograph
 _EXAMPLE = "data/chelsea.png"  # a cat, in scikit-image
@@ -160,7 +160,7 @@ def _told_of(levels: Levels | None) -> str:
 
 def _read_upload(path: Path) -> Photo:
     try:
-        with open_picture(path) as picture:
+        with open_picture(path.read_bytes()) as picture:
             width, height = picture.size
     except FileNotFoundError as error:  # another visitor dropped the same file, and it went with theirs
         raise InputError("That upload is gone: drop the photograph once more.") from error
