@@ -13,7 +13,7 @@ ROOT = Path(srn_jax.__file__).parent
 LAYERS = (
     ("errors", "allocator"),
     ("files", "tables", "store", "seal", "commandline"),
-    ("geometry",),
+    ("geometry", "reading"),
     ("config", "ops", "pictures", "fills", "metrics", "backend", "cache"),
     ("detail",),
     ("convolution",),

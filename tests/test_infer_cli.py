@@ -655,6 +655,35 @@ def test_kinds_of_pictures(run, picture, options, expected):
         np.testing.assert_array_equal(np.asarray(made)[4:12, 6:18], np.asarray(given.convert(mode)))
 
 
+@pytest.mark.parametrize("letter", ["x", "\u00e4"])
+@pytest.mark.parametrize("length", [249, 250, 255])
+def test_names_as_long_as_the_file_system_takes_are_written(run, letter, length):
+    stem = (length - 4) // len(letter.encode()) * letter
+    write(f"in/{stem}.png")
+    status, out, _ = run("--input", f"in/{stem}.png", "--output", f"{stem}.png")
+    assert (status, out.split(",")[0]) == (0, f"wrote {stem}.png")
+    assert run("--input", "in", "--output", "out")[0] == 0
+    assert files("out") == sorted([f"{stem}.png", "manifest.json"])
+    if len(f"{stem}.webp".encode()) > 255:  # the other ending has no room
+        for force in ((), ("--force",)):
+            status, out, err = run("--input", "in", "--output", "other", "--format", "webp", *force)
+            assert status not in (0, None)
+            assert "name too long" in err
+            assert "Traceback" not in err
+
+
+def test_fit_keeps_transparency(run):
+    given = np.dstack([noise(size=(40, 60)), np.full((40, 60), 255, np.uint8)])
+    given[:20, :, 3] = 0
+    Image.fromarray(given).save("in.png")
+    assert run("--input", "in.png", "--output", "out.png", "--fit")[0] == 0
+    with Image.open("out.png") as made:
+        assert made.mode == "RGBA"
+        opacity = np.asarray(made)[4:12, 6:18, 3]
+    assert (opacity[:3] == 0).all()
+    assert (opacity[5:] == 255).all()
+
+
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [
@@ -725,7 +754,8 @@ def test_truncated_picture_is_refused(run, ending):
         ("folder", "in.png", "--output is the file in.png; where --input is a folder it takes a folder"),
         ("in.png", "in.png/out.png", "in.png/out.png"),
         ("folder", "in.png/out", "in.png"),
-        ("in.png", f"{'x' * 250}.png", "xxx"),
+        ("in.png", f"{'x' * 252}.png", "whose longest name has 256 bytes; names take 255 at most"),
+        ("x" * 256, "out.png", "whose longest name has 256 bytes; names take 255 at most"),
         ("~no_such_user/in.png", "out.png", "~no_such_user"),
         ("in.png", "~no_such_user/out.png", "~no_such_user"),
         ("", "out.png", "--input"),

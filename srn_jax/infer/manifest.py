@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ class Manifest:
         """Returns whether the output is there, made of what the input is now."""
         made = self._pictures.get(self._output(job), {}).get("sha256")
         try:
-            return made is not None and job.target.exists() and made == _digest(job.source)
+            return made is not None and os.path.exists(job.target) and made == _digest(job.source)
         except InputError:  # which is told when it is to be painted
             return False
 
