@@ -19,7 +19,7 @@ from srn_jax.geometry import Size
 from srn_jax.reading import depth
 from srn_jax.reading.colors import Colors, to_colors
 from srn_jax.reading.formats import open_picture
-from srn_jax.reading.metadata import Metadata, metadata_of, turned
+from srn_jax.reading.metadata import Metadata, metadata_of, profile_of, turned
 
 # Of the formats that are read, the endings that name photographs.
 _ENDINGS = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm")
@@ -58,7 +58,7 @@ def read_picture(raw: bytes, at_least: Size | None = None) -> Reading:
             opened.draft("RGB", (side, side))
         decoded, rounded = depth.load(opened, raw)
         metadata, picture = metadata_of(opened, raw), turned(decoded, opened)
-        colors = to_colors(picture, opened.info.get("icc_profile"))
+        colors = to_colors(picture, profile_of(opened, raw))
     return Reading(colors, metadata, (*rounded, *colors.warnings))
 
 

@@ -189,7 +189,7 @@ def test_a_tiffs_own_tags_become_exif(tmp_path, caplog, order):
     assert all(text in made.info["exif"] for text in texts.values())
     assert made.getexif()[282] == 300
     assert not {256, 258, 273, 0x0112} & set(made.getexif())
-    assert any("in.tif: its tags 33723 is left out" in record.getMessage() for record in caplog.records)
+    assert any("in.tif: what its tags 33723 say is left out" in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -246,9 +246,50 @@ def test_texts_and_colours_of_a_png_are_kept_or_named(tmp_path, caplog):
         written(tmp_path / "in.png", raw, tmp_path / f"out.{ending}")
         (message,) = [record.getMessage() for record in caplog.records]
         assert message.endswith(
-            f"out.{ending}: PNG's cHRM, cICP, gAMA, iTXt 'Title', tEXt 'parameters' cannot be held by the format, "
-            "and are left out"
+            f"out.{ending}: cHRM, cICP, gAMA, iTXt 'Title', tEXt 'parameters' cannot be held by the format, "
+            "and is left out"
         )
+
+
+def test_colours_of_avif_that_are_not_srgb_are_kept_or_named(tmp_path, caplog):
+    Image.fromarray(noise(9, 7, 3)).save(tmp_path / "plain.avif")
+    raw = (tmp_path / "plain.avif").read_bytes()
+    place = raw.index(b"colrnclx") + 8
+    raw = raw[:place] + struct.pack(">HH", 9, 16) + raw[place + 4 :]  # BT.2020 and PQ
+    written(tmp_path / "in.avif", raw, tmp_path / "out.png")
+    assert b"cICP" + bytes([9, 16, 0, 1]) in (tmp_path / "out.png").read_bytes()
+    written(tmp_path / "in.avif", raw, tmp_path / "out.jpg")
+    assert [record.getMessage().split(": ")[1][:12] for record in caplog.records] == ["cICP cannot "]
+
+
+def test_avif_s_exif_comes_back_where_its_own_boxes_turn_it(tmp_path):
+    plain = b"Kxxhe AG"  # Pillow writes no other text
+    block = picture_files.exif([(271, 2, 8, plain), (0x0112, 3, 1, b"\x06\0")])
+    raw = with_exif(block, "avif", tmp_path).replace(plain, MAKE[3])
+    made = written(tmp_path / "in.avif", raw, tmp_path / "out.png")
+    assert read_photo(tmp_path / "in.avif").pixels.shape == (7, 9, 3)
+    assert MAKE[3] in made.info["exif"]
+
+
+@pytest.mark.parametrize("ending", ["jp2", "bmp"])
+def test_profiles_that_pillow_passes_over_are_kept(tmp_path, ending):
+    Image.fromarray(noise(9, 7, 3)).save(tmp_path / f"plain.{ending}")
+    raw = (tmp_path / f"plain.{ending}").read_bytes()
+    if ending == "jp2":
+        place = raw.index(b"colr")
+        old, new = int.from_bytes(raw[place - 4 : place]), b"colr\x02\0\0" + SRGB
+        header = raw.index(b"jp2h")
+        larger = int.from_bytes(raw[header - 4 : header]) + len(new) + 4 - old
+        raw = raw[: place - 4] + struct.pack(">I", len(new) + 4) + new + raw[place - 4 + old :]
+        raw = raw[: header - 4] + struct.pack(">I", larger) + raw[header:]
+    else:
+        pixels = raw[54:]
+        about = struct.pack("<I", 124) + raw[18:54] + bytes(16) + b"DEBM" + bytes(124 - 60)
+        about = about[:112] + struct.pack("<II", 124 + len(pixels), len(SRGB)) + about[120:]
+        raw = raw[:10] + struct.pack("<I", 14 + 124) + about + pixels + SRGB
+    made = written(tmp_path / f"in.{ending}", raw, tmp_path / "out.png")
+    assert made.info["icc_profile"] == SRGB
+    np.testing.assert_array_equal(read_photo(tmp_path / f"in.{ending}").pixels, noise(9, 7, 3))
 
 
 def test_what_a_jpeg_says_besides_is_named(tmp_path, caplog):

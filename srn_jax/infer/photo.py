@@ -154,7 +154,7 @@ def _kept(path: Path, photo: Photo, form: Format) -> dict[str, Any]:
         for name, data in (*photo.chunks, *([(b"iTXt", _XMP_IN_PNG + xmp)] if xmp else [])):
             info.add(name, data)
     elif lost := sorted({_told(chunk) for chunk in photo.chunks if chunk[0] != b"sRGB"}):
-        logging.warning("%s: PNG's %s cannot be held by the format, and are left out", path, ", ".join(lost))
+        logging.warning("%s: %s cannot be held by the format, and is left out", path, ", ".join(lost))
     return {name: value for name, value in kept.items() if value}
 
 

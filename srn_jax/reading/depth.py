@@ -49,6 +49,8 @@ def load(picture: ImageFile.ImageFile, raw: bytes) -> tuple[Image.Image, tuple[s
     made = picture if deep is None else deep(picture, raw, depth)
     made.load()
     if picture.format == "JPEG2000" and depth < 8:  # which Pillow shifts: white would be grey
+        if made.mode in ("P", "PA"):
+            raise ValueError(f"its palette has numbers of {depth} bits, and JPEG 2000 takes 8")
         white = 255 & -(1 << (8 - depth))
         made = made.point([min(255, round(value * 255 / white)) for value in range(256)] * len(made.getbands()))
     if picture.format == "PNG" and picture.mode == "L" and depth < 8 and "transparency" in made.info:
@@ -62,7 +64,11 @@ _Load = Callable[[ImageFile.ImageFile, bytes, int], Image.Image]
 def _how(picture: ImageFile.ImageFile) -> _Load | None:
     """Returns what reads the picture where Pillow would lose or mistake something; else None."""
     names = {_raw_mode(tile.args) for tile in picture.tile}
-    if picture.format == "TIFF" and _tag(picture, _PLANAR) == (2,) and picture.tile[0].codec_name == "raw":
+    if (
+        picture.format == "TIFF"
+        and _tag(picture, _PLANAR) == (2,)
+        and "libtiff" not in {tile[0] for tile in picture.tile}
+    ):
         return _planes
     if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PPM"):
         return _grey

@@ -11,7 +11,7 @@ _DIRECTORIES = (34_665, 34_853, 40_965)  # EXIF, GPS and interoperability, which
 
 # Of a TIFF's tags, those that say how its pixels lie in the file.
 _STRUCTURE = {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281, 284, 288, 289}
-_STRUCTURE |= {290, 291, 292, 293, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 334}
+_STRUCTURE |= {290, 291, 292, 293, 297, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 334}
 _STRUCTURE |= {336, 338, 339, 340, 341, 342, 347, *range(512, 522), 529, 530, 531, 532, 559}
 _READ_ELSEWHERE = {700, 34_675}  # XMP and the colour profile
 _ABOVE = {18_246, 18_249, 33_432, *_DIRECTORIES, *range(40_091, 40_096)}  # what photographs have beyond the first tags

@@ -21,7 +21,11 @@ _TURNS = {
 COLOR_CHUNKS, _TEXTS = (b"gAMA", b"cHRM", b"cICP", b"sRGB"), (b"tEXt", b"zTXt", b"iTXt")  # of PNG
 _ELSEWHERE = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"Raw profile type APP1\0")  # texts that are no texts
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))([0-9])")
-_DROPPED = {"photoshop": "its Photoshop block, with IPTC", "comment": "its comment"}  # by Pillow's names, of JPEG
+# What nothing here keeps: by Pillow's names, by formats; and by marks within JPEG 2000.
+_DROPPED = {"photoshop": "its Photoshop block, with IPTC", "comment": "its comment"}
+_DROPPED_OF = ("JPEG", "MPO", "GIF")
+_DROPPED_BOXES = {b"JpgTiffExif->JP2": "its EXIF", bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "its XMP"}
+_USUAL_COLORS = ((1, 2, 5, 6), (1, 2, 6, 13))  # primaries and transfers that are sRGB's, or as good as
 
 
 class Metadata(NamedTuple):
@@ -66,18 +70,42 @@ def metadata_of(opened: ImageFile.ImageFile, raw: bytes) -> Metadata:
       opened: Pillow's picture of it, decoded: much of a PNG lies behind its pixels.
       raw: the file.
     """
-    lost = [words for name, words in _DROPPED.items() if opened.format == "JPEG" and opened.info.get(name)]
+    lost = [words for name, words in _DROPPED.items() if opened.format in _DROPPED_OF and opened.info.get(name)]
+    if opened.format == "JPEG2000":
+        lost += [words for mark, words in _DROPPED_BOXES.items() if mark in raw]
     block = b""
     try:
         if opened.format == "TIFF":
             block, others = exif.of_tiff(raw)
-            lost += [f"its tags {', '.join(map(str, others))}"] if others else []
+            lost += [f"what its tags {', '.join(map(str, others))} say"] if others else []
         elif found := _original_exif(opened):
             block = exif.upright(found)
     except ValueError as error:
         lost.append(f"its EXIF, which is damaged ({error})")
-    chunks = tuple(_chunks(raw)) if opened.format == "PNG" else ()
+    chunks = tuple(_chunks(raw)) if opened.format == "PNG" else tuple(_coding(opened, raw))
     return Metadata(block, _XMP_ORIENTATION.sub(rb"\g<1>1", _xmp_of(opened)), chunks, tuple(lost))
+
+
+def profile_of(opened: ImageFile.ImageFile, raw: bytes) -> bytes | None:
+    """Returns the ICC profile that a file holds, also where Pillow passes it over."""
+    profile = opened.info.get("icc_profile")
+    if opened.format == "JPEG2000":
+        place = raw.find(b"colr\x02", 0, max(0, raw.find(b"jp2c")))
+        profile = raw[place + 7 : place - 4 + int.from_bytes(raw[place - 4 : place])] if place > 4 else None
+    if opened.format == "BMP" and raw[14:18] == b"\x7c\0\0\0" and raw[70:74] == b"DEBM":
+        place, length = struct.unpack_from("<II", raw, 14 + 112)
+        profile = raw[14 + place : 14 + place + length]
+    return profile or None
+
+
+def _coding(opened: ImageFile.ImageFile, raw: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields what AVIF and HEIC say of their colours, where that is not sRGB, as the chunk that PNG has for it."""
+    if opened.format in ("AVIF", "HEIF") and not opened.info.get("icc_profile"):
+        for found in re.finditer(rb"colrnclx(.{4})", raw, re.DOTALL):
+            primaries, transfer = struct.unpack(">HH", found[1])
+            if primaries not in _USUAL_COLORS[0] or transfer not in _USUAL_COLORS[1]:
+                yield b"cICP", bytes([primaries % 256, transfer % 256, 0, 1])
+                return
 
 
 def _exif_block(opened: ImageFile.ImageFile) -> bytes:
