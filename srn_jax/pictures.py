@@ -121,7 +121,7 @@ def list_pictures(path: str, setting: str) -> list[Path]:
     root = files.expand(path, setting) if path else None
     if root is None or not os.path.isdir(root):
         raise InputError(f"{setting} is {path!r}, which is no folder; it takes one that holds pictures")
-    found = sorted(file for file in _below(root) if file.suffix.lower() in _ENDINGS and _is_file(file))
+    found = sorted(file for file in _below(root) if _is_picture(file))
     if not found:
         raise InputError(f"{setting} is {path!r}, which holds no picture (.jpg, .png, .webp, ...)")
     return found
@@ -133,11 +133,11 @@ def _below(root: Path) -> Iterator[Path]:
     above = {_identity(folder) for folder in Path(os.path.realpath(root)).parents}
     for start in waiting:
         if start is not root and _identity(start) in above:
-            _left_out(start, "it leads to a folder above")
+            _left_out(start, "it leads to a folder above the data")
             continue
         for folder, folders, names in os.walk(start, onerror=lambda error: _left_out(error.filename, error.strerror)):
             place = _identity(folder)
-            if place in seen:
+            if place is None or place in seen:
                 folders.clear()
                 continue
             seen.add(place)
@@ -146,17 +146,27 @@ def _below(root: Path) -> Iterator[Path]:
             yield from (Path(folder, name) for name in names if not name.startswith(hidden))
 
 
-def _identity(folder: str | Path) -> tuple[int, int]:
-    found = os.stat(folder)
-    return found.st_dev, found.st_ino
+def _identity(folder: str | Path) -> tuple[int, int] | None:
+    """Returns what a folder has in common with itself by another path; None where it cannot be looked at."""
+    found = _looked_at(folder)
+    return found and (found.st_dev, found.st_ino)
 
 
-def _is_file(path: Path) -> bool:
+def _is_picture(path: Path) -> bool:
+    """Returns whether a path ends as pictures do, and is a file; names what, for all that is known, might be one."""
+    named = path.suffix.lower() in _ENDINGS
+    if not named and not path.is_symlink():
+        return False
+    found = _looked_at(path)
+    return named and found is not None and stat.S_ISREG(found.st_mode)
+
+
+def _looked_at(path: str | Path) -> os.stat_result | None:
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)
+        return os.stat(path)
     except OSError as error:
         _left_out(path, error.strerror)
-        return False
+        return None
 
 
 def _left_out(path: str | Path, why: str | None) -> None:

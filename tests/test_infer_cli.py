@@ -573,6 +573,14 @@ def test_other_inputs_are_never_replaced(run):
     assert Path("in/deep/a.png").read_bytes() == before
 
 
+def test_a_link_to_the_output_is_no_input(run):
+    write("in/a.png")
+    write("out/b.png")
+    Path("in/link").symlink_to(Path("out").absolute())
+    line = refused(run("--input", "in", "--output", "out"))
+    assert "--output out lies inside --input by a link" in line
+
+
 def test_no_two_pictures_share_an_output(run):
     for name in ("in/a.bmp", "in/a.png", "in/a.png.bmp"):
         write(name)

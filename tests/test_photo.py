@@ -192,6 +192,14 @@ def test_a_tiffs_own_tags_become_exif(tmp_path, caplog, order):
     assert any("in.tif: what its tags 33723 say is left out" in record.getMessage() for record in caplog.records)
 
 
+def test_a_tiffs_orientation_that_nothing_turns_by_stays(tmp_path):
+    raw = picture_files.tiff(noise(9, 7, 3), 2, more=((0x0112, 2, 2, b"6\0"), ARTIST))
+    made = written(tmp_path / "in.tif", raw, tmp_path / "out.png")
+    assert read_photo(tmp_path / "in.tif").pixels.shape == (9, 7, 3)
+    assert made.getexif()[0x0112] == "6"
+    assert ARTIST[3] in made.info["exif"]
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_a_tiffs_exif_and_gps_come_along(tmp_path, order):
     def parts(place: int) -> tuple[bytes, bytes]:

@@ -78,13 +78,18 @@ def of_tiff(raw: bytes) -> tuple[bytes, tuple[int, ...]]:
     """
     order, offset, large = _header(raw)
     found = _read(raw, order, offset, large)
-    said = [entry for entry in found if entry.tag not in _STRUCTURE | _READ_ELSEWHERE]
+    said = [entry for entry in found if entry.tag not in _STRUCTURE | _READ_ELSEWHERE or _is_no_orientation(entry)]
     kept = [entry for entry in said if entry.tag < 32_768 or entry.tag in _ABOVE]
     left_out = tuple(entry.tag for entry in said if entry not in kept)
     if not kept:
         return b"", left_out
     start = struct.pack(order + "HI", 42, 8)
     return HEADER + (b"II" if order == "<" else b"MM") + start + _pack(order, kept, 8), left_out
+
+
+def _is_no_orientation(entry: Entry) -> bool:
+    """Returns whether an entry is called an orientation, but of a type that nothing turns by: text, or bytes."""
+    return entry.tag == _ORIENTATION and entry.kind in (1, 2, 7)
 
 
 def _header(block: bytes) -> tuple[str, int, bool]:

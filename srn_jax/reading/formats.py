@@ -30,4 +30,4 @@ def open_picture(raw: bytes) -> ImageFile.ImageFile:
     except UnidentifiedImageError as error:
         if raw[4:12] in _HEIC and "HEIF" not in formats:
             raise UnidentifiedImageError("it is HEIC, which `pip install pi-heif` lets be read") from error
-        raise UnidentifiedImageError(f"it is none that can be read of {', '.join(formats)}") from error
+        raise UnidentifiedImageError(f"cannot identify image file: it is none of {', '.join(formats)}") from error
