@@ -43,14 +43,14 @@ class Reading(NamedTuple):
 def read_picture(raw: bytes, at_least: Size | None = None) -> Reading:
     """Returns what a picture's file holds; every program reads through this.
 
-    Raises:
-      Exception: whatever Pillow raises of a file that is no whole picture, a ValueError for one of other than 8 or 16
-        bits a channel.
-
     Args:
       raw: the file.
       at_least: (height, width) that will be cut from it; a JPEG more than twice as large, on both sides, is decoded at
         1/2, 1/4 or 1/8 of its size, which takes a fraction of the time.
+
+    Raises:
+      Exception: whatever Pillow raises of a file that is no whole picture; a ValueError for numbers of more than 16
+        bits, or with a sign.
     """
     with open_picture(raw) as opened:
         if at_least is not None:

@@ -155,14 +155,21 @@ def test_heic_of_10_bits_is_told(tmp_path, caplog, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "kind"), [(np.int32, "32 signed bits"), (np.float32, "32 floating bits"), (np.uint32, "32 bits")]
+    ("dtype", "kind"),
+    [
+        (np.int32, "32 signed bits"),
+        (np.float32, "32 floating bits"),
+        (np.uint32, "32 bits"),
+        (np.int16, "16 signed bits"),
+        (np.int8, "8 signed bits"),
+    ],
 )
 def test_numbers_without_a_black_and_a_white_are_refused(tmp_path, dtype, kind):
-    form = {np.int32: 2, np.float32: 3, np.uint32: 1}[dtype]
+    form = {"i": 2, "f": 3, "u": 1}[np.dtype(dtype).kind]
     raw = made.tiff(np.arange(64).reshape(8, 8, 1).astype(dtype), 1, more=((339, 3, 1, struct.pack("<H", form)),))
     (tmp_path / "a.tif").write_bytes(raw)
     for read in (read_photo, decode):
-        with pytest.raises(ValueError, match=rf"it has {kind} a channel; it takes up to 16 bits without a sign"):
+        with pytest.raises(ValueError, match=rf"it has {kind} a channel; it takes up to 16 without a sign"):
             read(tmp_path / "a.tif")
 
 
@@ -298,6 +305,15 @@ FOREIGN = {
     "text": b"no picture",
     "empty": b"",
 }
+
+
+def test_a_kind_of_tiff_that_is_not_read_is_told_from_no_picture(tmp_path):
+    more = ((339, 3, 1, struct.pack("<H", 3)),)
+    (tmp_path / "a.tif").write_bytes(made.tiff(np.zeros((4, 4, 3), np.float32), 2, more=more))
+    with pytest.raises(
+        InputError, match=r"a.tif is no picture .*it begins as TIFF does, but is damaged, or has channels"
+    ):
+        read_photo(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("kind", FOREIGN)

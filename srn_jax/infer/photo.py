@@ -66,7 +66,7 @@ def read_photo(path: Path) -> Photo:
     Grey and CMYK become RGB, by their colour profile where they have one. What is not as in the file is warned of.
 
     Raises:
-      InputError: the file is no whole picture, or its channels are of other than 8 or 16 bits.
+      InputError: the file is no whole picture, its numbers have more than 16 bits or a sign, or memory is too small.
     """
     try:
         raw = path.read_bytes()
@@ -74,6 +74,8 @@ def read_photo(path: Path) -> Photo:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     try:
         colors, said, warned = read_picture(raw)
+    except MemoryError as error:
+        raise InputError(f"there is not enough memory to read {path}") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} has more pixels than can be worked on ({str(error).split(', ')[0]})") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke

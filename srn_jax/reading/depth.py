@@ -44,8 +44,9 @@ def load(picture: ImageFile.ImageFile, raw: bytes) -> tuple[Image.Image, tuple[s
     """
     depth = bits(picture, raw)
     deep = _how(picture)
-    if deep is None and picture.mode in ("I", "F"):
-        raise ValueError(f"it has {_kind(picture, depth)} a channel; it takes up to 16 bits without a sign")
+    unsigned = picture.format != "TIFF" or set(_tag(picture, _FORMAT)) <= {1, 4}
+    if not unsigned or (deep is None and picture.mode in ("I", "F")):
+        raise ValueError(f"it has {_kind(picture, depth)} a channel; it takes up to 16 without a sign")
     made = picture if deep is None else deep(picture, raw, depth)
     made.load()
     if picture.format == "JPEG2000" and depth < 8:  # which Pillow shifts: white would be grey

@@ -30,4 +30,11 @@ def open_picture(raw: bytes) -> ImageFile.ImageFile:
     except UnidentifiedImageError as error:
         if raw[4:12] in _HEIC and "HEIF" not in formats:
             raise UnidentifiedImageError("it is HEIC, which `pip install pi-heif` lets be read") from error
-        raise UnidentifiedImageError(f"cannot identify image file: it is none of {', '.join(formats)}") from error
+        raise UnidentifiedImageError(f"cannot identify image file: {_fault(raw, formats)}") from error
+
+
+def _fault(raw: bytes, formats: list[str]) -> str:
+    begun = [name for name in formats if (accept := Image.OPEN[name][1]) and accept(raw[:16]) is True]
+    if begun:
+        return f"it begins as {begun[0]} does, but is damaged, or has channels of a kind that is not read"
+    return f"it is none of {', '.join(formats)}"

@@ -127,6 +127,7 @@ def _xmp_of(opened: Any) -> bytes:
     # Of a TIFF, Pillow takes the orientation out when it decodes; the tag has it still.
     found = opened.tag_v2.get(700) if opened.format == "TIFF" else opened.info.get("xmp")
     found = found[0] if isinstance(found, tuple) and found else found
+    found = found or opened.info.get("XML:com.adobe.xmp", "").encode()  # of a PNG, before Pillow 11.1
     return found if isinstance(found, bytes) else b""
 
 
