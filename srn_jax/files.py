@@ -1,6 +1,8 @@
 """Files and folders that are whole or not there: written beside their place, then renamed."""
 
 import contextlib
+import errno
+import hashlib
 import json
 import math
 import os
@@ -13,21 +15,43 @@ from typing import Any, NoReturn
 from srn_jax.errors import InputError, brief
 from srn_jax.lock import locked
 
+_LONGEST = 255  # bytes of a name, on all usual file systems
+
 
 def expand(path: str | Path, setting: str) -> Path:
     """Returns `path` with ~ expanded.
 
     Raises:
-      InputError: it is no path, empty, or ~ is nobody's; names `setting`.
+      InputError: it is no path, empty, ~ is nobody's, or a name in it is longer than the file system takes; names
+        `setting`.
     """
     if not isinstance(path, str | Path):
         raise InputError(f"{setting} is {brief(path)}; it takes a path, as text or a pathlib.Path")
     if not str(path):
         raise InputError(f"{setting} is empty; it takes a path")
     try:
-        return Path(path).expanduser()
+        expanded = Path(path).expanduser()
     except RuntimeError as error:
         raise InputError(f"{setting} is {str(path)!r}, and there is no such user; ./~... names a file") from error
+    try:
+        os.stat(expanded)
+    except ValueError as error:
+        raise InputError(f"{setting} is {str(path)!r}, which no path can be ({error})") from error
+    except OSError as error:  # whether anything is there, is for others to say
+        if error.errno == errno.ENAMETOOLONG:
+            longest = max(len(os.fsencode(name)) for name in expanded.parts)
+            raise InputError(
+                f"{setting} is {str(path)!r}, whose longest name has {longest} bytes; names take {_LONGEST} at most"
+            ) from error
+    return expanded
+
+
+def beside(path: Path, kind: str) -> Path:
+    """Returns a hidden path in the folder of `path`, by its name and `kind`, no longer than file systems take."""
+    name = f".{path.name}.{kind}"
+    if len(os.fsencode(name)) > _LONGEST:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.{kind}"
+    return path.with_name(name)
 
 
 def check_outside(output: Path, inputs: Path, setting: str, of: str) -> None:
@@ -45,11 +69,11 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
       InputError: another process is writing to `path`.
     """
-    beside = path.with_name(f".{path.name}.part")
-    with locked(beside, str(path), "give another name") as held:
-        yield beside
+    part = beside(path, "part")
+    with locked(part, str(path), "give another name") as held:
+        yield part
         os.fsync(held.fileno())
-        os.replace(beside, path)
+        os.replace(part, path)
         _keep(path.parent)
 
 
@@ -63,10 +87,10 @@ def creating(folder: Path) -> Iterator[Path]:
     folder = Path(os.path.abspath(folder))  # "." has no name to put something beside
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"{folder} exists; give the name of a new folder")
-    with _folder_beside(folder) as beside:
-        yield beside
-        keep_all(beside)
-        os.replace(beside, folder)
+    with _folder_beside(folder) as part:
+        yield part
+        keep_all(part)
+        os.replace(part, folder)
         _keep(folder.parent)
 
 
@@ -82,24 +106,24 @@ def replacing_folder(folder: Path, check: Callable[[], None]) -> Iterator[Path]:
       InputError: as `check` does, or another process replaces it.
     """
     folder = Path(os.path.abspath(folder))
-    before = folder.with_name(f".{folder.name}.before")
-    with _folder_beside(folder) as beside:
+    before = beside(folder, "before")
+    with _folder_beside(folder) as part:
         if before.is_dir() and not folder.exists():  # a process was killed between the two renames below
             os.replace(before, folder)
         shutil.rmtree(before, ignore_errors=True)
         check()
-        yield beside
-        keep_all(beside)
+        yield part
+        keep_all(part)
         try:
             check()
         except InputError as error:
             other = next(path for n in count(2) if not (path := folder.with_name(f"{folder.name}-{n}")).exists())
-            os.replace(beside, other)
+            os.replace(part, other)
             raise InputError(f"{error}; what was made is in {other}") from error
         if folder.is_dir():
             os.replace(folder, before)
         try:
-            os.replace(beside, folder)
+            os.replace(part, folder)
         except OSError:
             if before.is_dir():
                 os.replace(before, folder)
@@ -117,14 +141,14 @@ def _folder_beside(folder: Path) -> Iterator[Path]:
     made = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with locked(folder.with_name(f".{folder.name}.lock"), str(folder), "give another name"):
-            beside = folder.with_name(f".{folder.name}.part")
-            shutil.rmtree(beside, ignore_errors=True)
+        with locked(beside(folder, "lock"), str(folder), "give another name"):
+            part = beside(folder, "part")
+            shutil.rmtree(part, ignore_errors=True)
             try:
-                beside.mkdir()
-                yield beside
+                part.mkdir()
+                yield part
             finally:
-                shutil.rmtree(beside, ignore_errors=True)
+                shutil.rmtree(part, ignore_errors=True)
     finally:
         _remove_empty(made)
 
@@ -172,8 +196,8 @@ def _keep(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes `text` in UTF-8, whole or not at all; of file names that are no UTF-8 the odd bytes are escaped."""
-    with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read_json(path: Path) -> Any:

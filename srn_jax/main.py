@@ -9,7 +9,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from srn_jax import allocator, cache, interruption
+from srn_jax import allocator, cache, files, interruption
 from srn_jax import config as settings
 from srn_jax.errors import InputError, fail, refused
 
@@ -43,7 +43,10 @@ def main(argv: list[str]) -> None:
         fail(InputError("--config is missing; try --config=configs/quickstart.py"))
     file, _, argument = flags.FLAGS["config"].config_filename.partition(":")  # pyright: ignore[reportAttributeAccessIssue]
     name = "_".join([Path(file).stem, *([argument] if argument else [])])
-    workdir = Path(_WORKDIR.value or f"runs/{name}").expanduser().absolute()
+    try:
+        workdir = files.expand(_WORKDIR.value or f"runs/{name}", "--workdir").absolute()
+    except InputError as error:
+        fail(error)
     # Imported here, so that --help and a misspelt flag answer at once.
     import jax
 

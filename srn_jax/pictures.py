@@ -1,75 +1,96 @@
 """Picture files and arrays: finding, decoding, cropping and writing them."""
 
-import contextlib
 import io
+import os
+import stat
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 from jaxtyping import UInt8
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
+from srn_jax.reading import depth
+from srn_jax.reading.colors import Colors, to_colors
+from srn_jax.reading.formats import open_picture
+from srn_jax.reading.metadata import Metadata, metadata_of, profile_of, turned
 
-with contextlib.suppress(ImportError):  # the extra `heic`
-    from pi_heif import register_heif_opener
-
-    register_heif_opener()
-
-# Of what Pillow registers, the endings that name photographs: .h5 and .pdf are no pictures to a user.
+# Of the formats that are read, the endings that name photographs.
 _ENDINGS = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm")
 _ENDINGS += (".ppm", ".tif", ".tiff", ".webp")
-_HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1")  # bytes 4 to 12 of such files
 
 
-def open_picture(encoded: Path | io.BytesIO) -> ImageFile.ImageFile:
-    """Returns Pillow's picture of a file, not decoded yet; raises what Pillow raises, and says what would read HEIC."""
-    try:
-        return Image.open(encoded)
-    except UnidentifiedImageError as error:
-        with encoded.open("rb") if isinstance(encoded, Path) else io.BytesIO(encoded.getvalue()) as file:
-            start = file.read(12)
-        if start[4:] in _HEIC and "HEIF" not in Image.OPEN:
-            raise UnidentifiedImageError("it is HEIC, which `pip install pi-heif` lets be read") from error
-        raise
+class Reading(NamedTuple):
+    """What a picture's file holds.
+
+    Attributes:
+      colors: its pixels in RGB or RGBA, upright, 8 bits a channel, and their profile.
+      metadata: what it says besides.
+      warnings: what is not as in the file, in words.
+    """
+
+    colors: Colors
+    metadata: Metadata
+    warnings: tuple[str, ...]
 
 
-def decode(encoded: Path | io.BytesIO, at_least: Size | None = None) -> Image.Image:
+def read_picture(raw: bytes, at_least: Size | None = None) -> Reading:
+    """Returns what a picture's file holds; every program reads through this.
+
+    Args:
+      raw: the file.
+      at_least: (height, width) that will be cut from it; a JPEG more than twice as large, on both sides, is decoded at
+        1/2, 1/4 or 1/8 of its size, which takes a fraction of the time.
+
+    Raises:
+      Exception: whatever Pillow raises of a file that is no whole picture; a ValueError for numbers of more than 16
+        bits, or with a sign.
+    """
+    with open_picture(raw) as opened:
+        if at_least is not None:
+            side = max(at_least)  # whichever way it has to be turned
+            opened.draft("RGB", (side, side))
+        decoded, rounded = depth.load(opened, raw)
+        metadata, picture = metadata_of(opened, raw), turned(decoded, opened)
+        colors = to_colors(picture, profile_of(opened, raw))
+    return Reading(colors, metadata, (*rounded, *colors.warnings))
+
+
+def decode(encoded: Path | io.BytesIO, at_least: Size | None = None, name: str = "") -> Image.Image:
     """Returns the picture in RGB, upright as its EXIF orientation says, on white where it is transparent.
 
-    16-bit grey is scaled to 8 bits. Raises what Pillow raises for a file that is no whole picture.
+    What is rounded to 8 bits or left out is told once, in a warning.
 
     Args:
       encoded: a file.
-      at_least: (height, width) that will be cut from it; a JPEG more than twice as large, on both sides, is decoded at
-        1/2, 1/4 or 1/8 of its size, which takes a fraction of the time.
+      at_least: as `read_picture` takes it.
+      name: what a warning calls the picture; by default its path.
+
+    Raises:
+      Exception: as `read_picture`.
     """
-    with open_picture(encoded) as picture:
-        if at_least is not None:
-            side = max(at_least)  # whichever way it has to be turned
-            picture.draft("RGB", (side, side))
-        picture.load()
-        return to_rgb(upright(picture))
+    here = isinstance(encoded, Path)
+    found = read_picture(encoded.read_bytes() if here else encoded.getvalue(), at_least)
+    for words in found.warnings:
+        _warn_once(name or (str(encoded) if here else "a picture"), words)
+    return on_white(found.colors.picture)
 
 
-def upright(picture: Image.Image) -> Image.Image:
-    """Returns the picture turned as its EXIF orientation says; as it is where its EXIF is damaged."""
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:  # Pillow raises whatever the broken bytes provoke
-        return picture
+@lru_cache(maxsize=100_000)  # a picture is read in every epoch
+def _warn_once(name: str, words: str) -> None:
+    logging.warning("%s: %s", name, words)
 
 
-def to_rgb(picture: Image.Image) -> Image.Image:
-    """Returns a picture of any mode in RGB, on white where it is transparent; raises ValueError for 32 bits a pixel."""
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PPM", None)):
-        picture = Image.fromarray(np.round(np.asarray(picture) / 257).astype(np.uint8))
-    if picture.mode in ("I", "F"):
-        raise ValueError("32 bits a pixel; 8 or 16 can be read")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+def on_white(picture: Image.Image) -> Image.Image:
+    """Returns a picture in RGB or RGBA as RGB, on white where it is transparent."""
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return picture.convert("RGB")
 
 
@@ -92,23 +113,64 @@ def crop_and_resize(picture: Image.Image, size: Size, scale: float, place: tuple
 def list_pictures(path: str, setting: str) -> list[Path]:
     """Returns the files below the folder `path` whose ending is that of a picture, sorted; hidden ones are left out.
 
+    Links to folders are followed, each folder once; what cannot be looked into is named in a warning.
+
     Raises:
       InputError: no such folder, or no picture in it; names `setting`, through which the user gave the path.
     """
-    root = Path(path).expanduser()
-    if not path or not root.is_dir():
+    root = files.expand(path, setting) if path else None
+    if root is None or not os.path.isdir(root):
         raise InputError(f"{setting} is {path!r}, which is no folder; it takes one that holds pictures")
-    hidden = (".", "__MACOSX")
-    found = sorted(
-        file
-        for file in root.rglob("*")
-        if file.suffix.lower() in _ENDINGS
-        and file.is_file()
-        and not any(p.startswith(hidden) for p in file.relative_to(root).parts)
-    )
+    found = sorted(file for file in _below(root) if _is_picture(file))
     if not found:
         raise InputError(f"{setting} is {path!r}, which holds no picture (.jpg, .png, .webp, ...)")
     return found
+
+
+def _below(root: Path) -> Iterator[Path]:
+    """Yields what is no folder below `root`: first what lies in it, then what its links lead to."""
+    hidden, seen, waiting = (".", "__MACOSX"), set(), [root]
+    above = {_identity(folder) for folder in Path(os.path.realpath(root)).parents}
+    for start in waiting:
+        if start is not root and _identity(start) in above:
+            _left_out(start, "it leads to a folder above the data")
+            continue
+        for folder, folders, names in os.walk(start, onerror=lambda error: _left_out(error.filename, error.strerror)):
+            place = _identity(folder)
+            if place is None or place in seen:
+                folders.clear()
+                continue
+            seen.add(place)
+            folders[:] = sorted(name for name in folders if not name.startswith(hidden))
+            waiting += [Path(folder, name) for name in folders if os.path.islink(os.path.join(folder, name))]
+            yield from (Path(folder, name) for name in names if not name.startswith(hidden))
+
+
+def _identity(folder: str | Path) -> tuple[int, int] | None:
+    """Returns what a folder has in common with itself by another path; None where it cannot be looked at."""
+    found = _looked_at(folder)
+    return found and (found.st_dev, found.st_ino)
+
+
+def _is_picture(path: Path) -> bool:
+    """Returns whether a path ends as pictures do, and is a file; names what, for all that is known, might be one."""
+    named = path.suffix.lower() in _ENDINGS
+    if not named and not path.is_symlink():
+        return False
+    found = _looked_at(path)
+    return named and found is not None and stat.S_ISREG(found.st_mode)
+
+
+def _looked_at(path: str | Path) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError as error:
+        _left_out(path, error.strerror)
+        return None
+
+
+def _left_out(path: str | Path, why: str | None) -> None:
+    logging.warning("%s is left out: %s", path, why)
 
 
 def write_png(path: Path, pixels: UInt8[np.ndarray, "h w 3"]) -> None:

@@ -1,5 +1,7 @@
 """Photographs of every kind, their split, crops, and the pipeline's order."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from PIL import Image, ImageEnhance
 from srn_jax import config as settings
 from srn_jax import pictures
 from srn_jax.data import augment, crops, pipeline, sources
+from srn_jax.data import photographs as photographs_module
 from srn_jax.data.photographs import Count, Files, Photographs, Pictures, Unreadable
 from srn_jax.errors import InputError
 from tests.tiny import write_pictures
@@ -153,6 +156,52 @@ def test_a_list_counts_from_the_working_folder_as_the_release_s_does(tmp_path, m
     assert Photographs(training)[0].picture.size == (56, 40)
 
 
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("gone", [(0,), (0, 1, 2), (4,)])
+@pytest.mark.parametrize("where", ["beside the list", "in the working folder"])
+def test_a_list_keeps_its_folder_whatever_its_first_line(tmp_path, monkeypatch, coding, gone, where):
+    here = tmp_path / "here"
+    write_pictures(here / "\u00e4", 5)
+    for number in gone:
+        (here / "\u00e4" / f"picture_00{number}.png").unlink()
+    lists = here if where == "beside the list" else tmp_path / "lists"
+    lists.mkdir(exist_ok=True)
+    (lists / "list.txt").write_text("".join(f"\u00e4/picture_00{n}.png\n" for n in range(5)), encoding=coding)
+    monkeypatch.chdir(here if where == "in the working folder" else tmp_path)
+    found = sources.read_list(str(lists / "list.txt"), "data.path")
+    assert found == [here / "\u00e4" / f"picture_00{n}.png" for n in range(5)]
+
+
+def test_a_long_list_whose_last_picture_alone_is_there_keeps_its_folder(tmp_path):
+    write_pictures(tmp_path, 1)
+    (tmp_path / "list.txt").write_text("gone.png\n" * 998 + "picture_000.png\ngone.png\n")
+    found = sources.read_list(str(tmp_path / "list.txt"), "data.path")
+    assert found[998] == tmp_path / "picture_000.png"
+
+
+def test_odd_lines_of_a_list_are_pictures_that_are_not_there(tmp_path):
+    write_pictures(tmp_path, 1)
+    lines = [b"~nobody-of-that-name/a.png", b"a" * 5000, b"\0", b"\xff.png", b"picture_000.png"]
+    (tmp_path / "list.txt").write_bytes(b"\n".join(lines))
+    photographs = Photographs(Files(sources.read_list(str(tmp_path / "list.txt"), "data.path")))
+    assert [photographs.read(number) is not None for number in range(5)] == [False] * 4 + [True]
+    assert photographs.pictures.fingerprint().startswith("5 pictures, ")
+
+
+def test_names_that_are_no_utf_8_are_trained_on(tmp_path):
+    write_pictures(tmp_path / "data", 3)
+    odd = os.fsdecode(os.fsencode(tmp_path / "data") + b"/picture_\xfc\xff.png")
+    (tmp_path / "data" / "picture_000.png").rename(odd)
+    (tmp_path / "list.txt").write_bytes(b"data/picture_\xfc\xff.png\ndata/picture_001.png\n")
+    for found in (
+        Files(pictures.list_pictures(str(tmp_path / "data"), "x")),
+        Files(sources.read_list(str(tmp_path / "list.txt"), "x")),
+    ):
+        assert odd in [found.name(index) for index in range(len(found))]
+        assert found.fingerprint().startswith(f"{len(found)} pictures, ")
+        assert all(Photographs(found).read(index) is not None for index in range(len(found)))
+
+
 def test_lists_that_do_not_do_are_refused(tmp_path):
     def read(path: Path):
         sources.SOURCES["list"](folder_data(path))
@@ -217,6 +266,52 @@ def test_unreadable_pictures_are_named_counted_and_passed_over(tmp_path, caplog)
     (tmp_path / "picture_000.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"2 unreadable pictures, the last .*picture_000.*run.max_unreadable allows 1"):
         list(photographs.readable(count, 99))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE])
+def test_a_file_system_that_fails_and_recovers_costs_no_picture(tmp_path, monkeypatch, number):
+    write_pictures(tmp_path, 2)
+    monkeypatch.setattr(photographs_module, "_WAITS", (0.0, 0.0, 0.0))
+    left, read = [2], Path.read_bytes
+
+    def failing(path: Path) -> bytes:
+        if path.name == "picture_000.png" and left[0]:
+            left[0] -= 1
+            raise OSError(number, os.strerror(number), str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+    found = Files(pictures.list_pictures(str(tmp_path), "x"))
+    photographs = Photographs(found)
+    assert photographs[0].skipped == ()
+    left[0] = 99  # for good: no other picture stands in, since other hosts may read this one
+    with pytest.raises(InputError, match=rf"cannot read .*picture_000.png: {os.strerror(number)}, 4 times"):
+        photographs[0]
+    left[0] = 0
+    assert photographs[0].skipped == ()
+
+
+def test_a_file_that_comes_back_is_read(tmp_path):
+    write_pictures(tmp_path, 2)
+    photographs = Photographs(Files(pictures.list_pictures(str(tmp_path), "x")))
+    (tmp_path / "picture_000.png").rename(tmp_path / "away")
+    assert [Path(one.name).name for one in photographs[0].skipped] == ["picture_000.png"]
+    (tmp_path / "away").rename(tmp_path / "picture_000.png")
+    assert photographs[0].skipped == ()
+
+
+def test_memory_that_does_not_suffice_says_nothing_of_a_picture(tmp_path, monkeypatch):
+    write_pictures(tmp_path, 1)
+
+    def full(*_: Any) -> None:
+        raise MemoryError
+
+    photographs = Photographs(Files(pictures.list_pictures(str(tmp_path), "x")))
+    with monkeypatch.context() as patched:
+        patched.setattr(photographs_module, "decode", full)
+        with pytest.raises(InputError, match=r"not enough memory to read .*picture_000"):
+            photographs[0]
+    assert photographs[0].skipped == ()
 
 
 def test_a_folder_without_a_readable_picture_ends_the_run(tmp_path):

@@ -375,12 +375,12 @@ def test_an_example_is_at_hand_and_the_model_that_was_chosen_paints(browser, ser
 @pytest.mark.slow
 def test_what_is_no_photograph_gets_a_message(browser, served, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
-    Image.fromarray(noise(8, 8, 1)[..., 0] * np.uint16(257)).save(tmp_path / "deep.png")
+    Image.fromarray(noise(8, 8, 1)[..., 0].astype(np.int32)).save(tmp_path / "deep.tif")
     Image.new("1", (8000, 4000)).save(tmp_path / "huge.png")
     visit = Visit(browser, served)
     for name, message in (
         ("broken.png", "That file is no picture that can be read."),
-        ("deep.png", "deep.png has more than 8 bits a channel"),
+        ("deep.tif", "deep.tif is no picture that can be read (it has 32 signed bits a channel"),
         ("huge.png", "That photograph has 32 million pixels; this page takes up to 30 million."),
     ):
         visit.drop(tmp_path / name)

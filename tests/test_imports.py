@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "allocator"),
     ("interruption", "lock", "numbers"),
     ("files", "tables", "store", "commandline"),
-    ("geometry", "seal"),
+    ("geometry", "seal", "reading"),
     ("config", "ops", "pictures", "fills", "metrics", "backend", "cache"),
     ("detail",),
     ("convolution",),

@@ -1,8 +1,10 @@
 """Collections of encoded pictures, and their decoding: a picture that does not decode is passed over, and named."""
 
+import errno
 import hashlib
 import io
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +44,9 @@ class Pictures(Protocol):
         """Returns what tells two collections apart."""
         ...
 
+
+_ABSENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_WAITS = (0.1, 0.5, 2.0)  # seconds between tries
 
 Split = tuple[Pictures, Pictures]  # for training, held out
 
@@ -84,9 +89,12 @@ class Files:
         It stays the same where the folder is moved as a whole.
         """
         root = os.path.commonpath([path.parent for path in self.paths])
-        sizes = [path.stat().st_size if path.is_file() else 0 for path in self.paths[:: max(1, len(self.paths) // 100)]]
+        sizes = [
+            os.path.getsize(path) if os.path.isfile(path) else 0
+            for path in self.paths[:: max(1, len(self.paths) // 100)]
+        ]
         text = "\n".join([*(os.path.relpath(path, root) for path in self.paths), *map(str, sizes)])
-        return f"{len(self.paths)} pictures, {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        return f"{len(self.paths)} pictures, {hashlib.sha256(os.fsencode(text)).hexdigest()[:16]}"
 
 
 class Unreadable(NamedTuple):
@@ -109,6 +117,8 @@ class Photographs:
 
     Where one does not decode, the next readable one stands in: an index always means the same picture, whichever
     thread, process or host asks. What was passed over travels with the picture, to be counted where all come together.
+    Where the file system fails, which may pass and which other hosts may not see, reading is tried again, and ends with
+    an InputError that names the picture: no other one stands in.
 
     Attributes:
       pictures: the encoded pictures.
@@ -119,6 +129,7 @@ class Photographs:
     pictures: Pictures
     at_least: Size | None = None
     _unreadable: dict[int, str] = field(default_factory=dict, repr=False)  # why, by index
+    _damaged: set[int] = field(default_factory=set, repr=False)  # those of them that need not be tried again
     _kept: dict[int, Image.Image] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -154,19 +165,50 @@ class Photographs:
             raise InputError(f"none of the {total} held-out pictures is readable")
 
     def read(self, index: int) -> Image.Image | None:
-        """Returns the picture, or None where it does not decode: `why_not` says why."""
-        if index in self._unreadable:
+        """Returns the picture, or None where it is not there or does not decode: `why_not` says why.
+
+        Raises:
+          InputError: the file system fails, or memory does not suffice, which says nothing of the picture.
+        """
+        if index in self._damaged:
             return None
         if index in self._kept:
             return self._kept[index]
+        name = self.pictures.name(index)
         try:
-            picture = decode(self.pictures.encoded(index), self.at_least)
+            picture = decode(self._bytes(index), self.at_least, name)
+        except InputError:
+            raise
+        except MemoryError as error:
+            raise InputError(f"there is not enough memory to read {name}") from error
+        except _ABSENT as error:
+            self._unreadable[index] = f"{type(error).__name__}: {error}"
+            return None
         except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
             self._unreadable[index] = f"{type(error).__name__}: {error}"
+            self._damaged.add(index)
             return None
         if self.pictures.keep:
             self._kept[index] = picture
         return picture
+
+    def _bytes(self, index: int) -> io.BytesIO:
+        """Returns the file's bytes, or raises what says that it is not there; tries again where that may pass."""
+        for wait in (*_WAITS, None):
+            try:
+                encoded = self.pictures.encoded(index)
+                return io.BytesIO(encoded.read_bytes()) if isinstance(encoded, Path) else encoded
+            except _ABSENT:
+                raise
+            except OSError as error:
+                if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+                    raise FileNotFoundError(*error.args) from error
+                if wait is None:
+                    raise InputError(
+                        f"cannot read {self.pictures.name(index)}: {error.strerror or error}, {len(_WAITS) + 1} times"
+                    ) from error
+            time.sleep(wait)
+        raise AssertionError
 
 
 @dataclass

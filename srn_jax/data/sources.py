@@ -1,6 +1,8 @@
 """Where photographs come from: one table, each entry a training and a held-out collection that never overlap."""
 
+import codecs
 import os
+import re
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -66,21 +68,48 @@ def listed(data: Data) -> Split:
 
 
 def read_list(path: str, setting: str) -> list[Path]:
-    """Returns the paths in a list; a few of them, spread over it, must exist, the others show when they are read."""
+    """Returns the paths in a list; a few of them, spread over it, must exist, the others show when they are read.
+
+    Raises:
+      InputError: no such list, no line in it, or none of its pictures is there; names `setting`.
+    """
     file = expand(path, setting)
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise InputError(f"{setting} is {path!r}, which is no file; it takes a text file with a picture's path a line")
     try:
-        lines = [line for line in file.read_text().splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
+        lines = _lines(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"{setting} is {path!r}, which cannot be read: {error.strerror or error}") from error
+    except UnicodeError as error:
         raise InputError(f"{setting} is {path!r}, which is no text file with a picture's path a line") from error
     if not lines:
         raise InputError(f"{setting} is {path!r}, which lists no picture")
-    here = file.parent if (file.parent / lines[0]).exists() else Path()
-    found = [Path(os.path.abspath(here / Path(line).expanduser())) for line in lines]
-    if not any(picture.is_file() for picture in found[:: max(1, len(found) // 100)]):
-        raise InputError(f"{setting} is {path!r}, none of whose pictures is there; the first would be {found[0]}")
-    return found
+    found = [[Path(os.path.abspath(here / _home(line))) for line in lines] for here in (file.parent, Path())]
+    for paths in found:
+        if any(os.path.isfile(picture) for picture in (*paths[:: max(1, len(paths) // 100)], *paths)):
+            return paths
+    if any("\udc80" <= character <= "\udcff" for line in lines for character in line):  # no UTF-8, and no names
+        raise InputError(f"{setting} is {path!r}, which is no text file with a picture's path a line")
+    raise InputError(f"{setting} is {path!r}, none of whose pictures is there; the first would be {found[0][0]}")
+
+
+def _lines(text: bytes) -> list[str]:
+    """Returns the lines that hold something; of names that are no UTF-8 the odd bytes are escaped, as paths are."""
+    coding = next((coding for mark, coding in _MARKS.items() if text.startswith(mark)), "utf-8")
+    errors = "surrogateescape" if coding.startswith("utf-8") else "strict"
+    return [line for line in re.split(r"\r\n|\r|\n", text.decode(coding, errors)) if line.strip()]
+
+
+# What a text of Windows may begin with.
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+def _home(line: str) -> Path:
+    """Returns a line's path with ~ expanded, where it is somebody's."""
+    try:
+        return Path(line).expanduser()
+    except RuntimeError:
+        return Path(line)
 
 
 def split_files(data: Data, read: Callable[[str, str], list[Path]]) -> Split:

@@ -1,6 +1,5 @@
 """What happens when something on the page is touched."""
 
-import io
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -18,7 +17,7 @@ from srn_jax.geometry import Size
 from srn_jax.infer import expand, plan_expansion
 from srn_jax.infer.photo import Photo, read_photo, write_photo
 from srn_jax.infer.texture import plan_detail
-from srn_jax.pictures import open_picture
+from srn_jax.reading.formats import open_picture
 
 START = "twice as large"  # the preset of a new photograph
 _EXAMPLE = "data/chelsea.png"  # a cat, in scikit-image
@@ -162,7 +161,7 @@ def _told_of(levels: Levels | None) -> str:
 def _read_upload(path: Path, uploads: Uploads | None = None) -> Photo:
     content = (uploads or Uploads()).take(path)
     try:
-        with open_picture(io.BytesIO(content)) as picture:
+        with open_picture(content) as picture:
             width, height = picture.size
     except Image.DecompressionBombError as error:
         raise InputError(f"That photograph is too large; {_TAKES}.") from error

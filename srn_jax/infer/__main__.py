@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from srn_jax import allocator, cache, files, interruption
@@ -19,9 +18,8 @@ from srn_jax.infer.jobs import Job, check_free, list_jobs
 from srn_jax.infer.manifest import Manifest, digest_of
 from srn_jax.infer.margins import sides_for, trained_ratio
 from srn_jax.infer.options import parse
-from srn_jax.infer.photo import allow_large_pictures, check_output, read_photo, write_photo
+from srn_jax.infer.photo import allow_large_pictures, check_output, fitted, read_photo, write_photo
 from srn_jax.infer.texture import plan_detail
-from srn_jax.pictures import crop_and_resize
 
 _MANY_PASSES = 100  # of the model, a minute on two cores or more: they are told before they begin
 
@@ -97,8 +95,7 @@ def run_one(
     """
     photo = read_photo(job.source)
     if options.fit:
-        fitted = crop_and_resize(Image.fromarray(photo.pixels), generator.known, 1.0, (0.5, 0.5))
-        photo = photo._replace(pixels=np.asarray(fitted), transparent=None)
+        photo = fitted(photo, generator.known)
     size = (photo.pixels.shape[0], photo.pixels.shape[1])
     wanted = options.wanted
     if options.rounding == "truncate" and not (wanted.size or wanted.aspect or wanted.ratio):

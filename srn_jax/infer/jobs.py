@@ -59,6 +59,8 @@ def _jobs_of_folder(source: Path, target: Path, ending: str) -> list[Job]:
     if target.is_file():
         raise InputError(f"--output is the file {target}; where --input is a folder it takes a folder")
     files.check_outside(target, source, "--output", "--input")
+    if any(picture.resolve().is_relative_to(target.resolve()) for picture in pictures):
+        raise InputError(f"--output {target} lies inside --input by a link, which would take its pictures in again")
     file = next((parent for parent in target.parents if parent.is_file()), None)
     if file is not None:
         raise InputError(f"--output is {str(target)!r}, which lies below the file {file}")

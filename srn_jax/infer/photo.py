@@ -1,8 +1,6 @@
 """Photographs as people have them: with orientation, colour profile, EXIF and transparency, and back into a file."""
 
 import hashlib
-import io
-import re
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 from jaxtyping import UInt8
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, PngImagePlugin
 
 from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
-from srn_jax.pictures import open_picture, to_rgb, upright
+from srn_jax.pictures import crop_and_resize, on_white, read_picture
+from srn_jax.reading.metadata import COLOR_CHUNKS
 
 
 class Photo(NamedTuple):
@@ -26,6 +25,8 @@ class Photo(NamedTuple):
       transparent: the same as RGBA, where anything of it is transparent.
       profile: its ICC profile of RGB.
       exif: without the orientation, which the pixels have.
+      xmp: likewise.
+      chunks: texts of a PNG, and what it says of colours: (name, bytes) each.
       sha256: of the file that all this was read from.
     """
 
@@ -33,23 +34,29 @@ class Photo(NamedTuple):
     transparent: UInt8[np.ndarray, "h w 4"] | None = None
     profile: bytes | None = None
     exif: bytes = b""
+    xmp: bytes = b""
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
     sha256: str = ""
 
 
 class Format(NamedTuple):
-    """A kind of file that can be written: Pillow's options, the longest side, and what it keeps."""
+    """A kind of file that can be written: Pillow's options, the longest side, and what it keeps, in bytes."""
 
     options: dict[str, Any]
     longest: int
     alpha: bool
-    most_exif: int = 2**31 - 1  # bytes
+    chunks: bool = False
+    most_exif: int = 2**31 - 1
+    most_xmp: int = 2**31 - 1
 
 
-_DEEP = re.compile(r";16[BLNS]")  # in Pillow's names of raw modes with 16 bits a channel; ;16 alone are 16 a pixel
+_XMP_IN_PNG = b"XML:com.adobe.xmp" + bytes(5)  # a keyword, not compressed, of no language
 _MAX_PIXELS = 400_000_000  # of a canvas, which takes 12 bytes of memory a pixel while it is put together
-_JPEG = Format({"format": "JPEG", "quality": 95, "subsampling": 0}, 65_500, alpha=False, most_exif=65_533)
+_JPEG = Format(
+    {"format": "JPEG", "quality": 95, "subsampling": 0}, 65_500, alpha=False, most_exif=65_533, most_xmp=65_504
+)
 FORMATS = {
-    ".png": Format({"format": "PNG"}, 2**31 - 1, alpha=True),
+    ".png": Format({"format": "PNG"}, 2**31 - 1, alpha=True, chunks=True),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".webp": Format({"format": "WEBP", "lossless": True, "exact": True}, 16_383, alpha=True),
@@ -57,39 +64,44 @@ FORMATS = {
 
 
 def read_photo(path: Path, content: bytes | None = None) -> Photo:
-    """Returns the photograph in a file.
+    """Returns the photograph in a file, with 8 bits a channel.
 
-    Grey and CMYK become RGB, by their colour profile where they have one.
+    Grey and CMYK become RGB, by their colour profile where they have one. What is not as in the file is warned of.
 
     Args:
       path: the file.
       content: its bytes, where they were read before.
 
     Raises:
-      InputError: the file is no whole picture, or has 16 bits a channel, which would be lost.
+      InputError: the file is no whole picture, its numbers have more than 16 bits or a sign, or memory is too small.
     """
     content = _content(path) if content is None else content  # once: the file may be replaced meanwhile
     try:
-        with open_picture(io.BytesIO(content)) as picture:
-            if _is_deep(picture):
-                raise InputError(f"{path} has more than 8 bits a channel, which would be lost; save it with 8 bits")
-            picture.load()
-            profile = picture.info.get("icc_profile")
-            picture = upright(picture)
-            exif = _exif_of(picture)
-        if profile and profile[16:20] != b"RGB ":
-            picture, profile = _by_profile(picture, profile), None
-        transparent = None
-        if picture.has_transparency_data:
-            rgba = np.asarray(picture.convert("RGBA"))
-            transparent = rgba if (rgba[..., 3] < 255).any() else None
-        return Photo(np.asarray(to_rgb(picture)), transparent, profile, exif, hashlib.sha256(content).hexdigest())
-    except InputError:
-        raise
+        colors, said, warned = read_picture(content)
+    except MemoryError as error:
+        raise InputError(f"there is not enough memory to read {path}") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} has more pixels than can be worked on ({str(error).split(', ')[0]})") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
         raise InputError(f"{path} is no picture that can be read ({error})") from error
+    for words in (*warned, *(f"{lost} is left out" for lost in said.lost)):
+        logging.warning("%s: %s", path, words)
+    rgba = np.asarray(colors.picture) if colors.picture.mode == "RGBA" else None
+    transparent = rgba if rgba is not None and (rgba[..., 3] < 255).any() else None
+    chunks = [chunk for chunk in said.chunks if not (colors.applied and chunk[0] in COLOR_CHUNKS)]
+    pixels = np.asarray(on_white(colors.picture))
+    digest = hashlib.sha256(content).hexdigest()
+    return Photo(pixels, transparent, colors.profile, said.exif, said.xmp, tuple(chunks), digest)
+
+
+def fitted(photo: Photo, size: Size) -> Photo:
+    """Returns the middle of a photograph at (height, width) `size`, cropped and scaled, its transparency too."""
+
+    def fit(pixels: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "fit_h fit_w c"]:
+        return np.asarray(crop_and_resize(Image.fromarray(pixels), size, 1.0, (0.5, 0.5)))
+
+    transparent = None if photo.transparent is None else fit(photo.transparent)
+    return photo._replace(pixels=fit(photo.pixels), transparent=transparent)
 
 
 def _content(path: Path) -> bytes:
@@ -103,34 +115,6 @@ def allow_large_pictures() -> None:
     """Lets Pillow read as many pixels as can be worked on, in silence; it would warn of 90 million, and refuse 179."""
     Image.MAX_IMAGE_PIXELS = _MAX_PIXELS // 2  # it refuses twice as many
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of large ones, and of EXIF that is cut off
-
-
-def _is_deep(picture: ImageFile.ImageFile) -> bool:
-    """Returns whether the file has more than 8 bits a channel, whatever Pillow would make of them."""
-    raw = [tile.args for tile in picture.tile]
-    brightest = [arg for args in raw if picture.format == "PPM" and isinstance(args, tuple) for arg in args]
-    return (
-        picture.mode.startswith(("I", "F"))
-        or any(_DEEP.search(str(args)) for args in raw)
-        or any(isinstance(arg, int) and arg > 255 for arg in brightest)
-    )
-
-
-def _exif_of(picture: Image.Image) -> bytes:
-    try:
-        exif = picture.getexif()
-        return exif.tobytes() if exif else b""
-    except Exception:  # damaged: Pillow raises whatever the broken bytes provoke
-        return b""
-
-
-def _by_profile(picture: Image.Image, profile: bytes) -> Image.Image:
-    """Returns a picture of another colour space in sRGB; as it is where its profile cannot be used."""
-    try:
-        there, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(picture, there, srgb, outputMode="RGB") or picture
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return picture
 
 
 def check_output(path: Path, size: Size) -> None:
@@ -160,14 +144,36 @@ def write_photo(path: Path, canvas: UInt8[np.ndarray, "h w 3"], photo: Photo, co
     if photo.transparent is not None and form.alpha:
         picture = picture.convert("RGBA")
         picture.paste(Image.fromarray(photo.transparent), (corner[1], corner[0]))
-    kept: dict[str, Any] = {"exif": photo.exif, "icc_profile": photo.profile}
-    kept = {name: value for name, value in kept.items() if value}
-    if len(photo.exif) > form.most_exif:
-        logging.warning("%s: the EXIF, %d bytes, is more than the format takes, and is left out", path, len(photo.exif))
-        del kept["exif"]
+    kept = _kept(path, photo, form)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as beside:
             picture.save(beside, **form.options, **kept)
     except (OSError, ValueError) as error:  # the latter where a format cannot hold what it is given
         raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _kept(path: Path, photo: Photo, form: Format) -> dict[str, Any]:
+    """Returns Pillow's options for what `photo` says besides its pixels; warns of what the format cannot hold."""
+    exif, xmp = photo.exif, photo.xmp
+    if len(exif) > form.most_exif:
+        logging.warning("%s: the EXIF, %d bytes, is more than the format takes, and is left out", path, len(exif))
+        exif = b""
+    if len(xmp) > form.most_xmp:
+        logging.warning("%s: the XMP, %d bytes, is more than the format takes, and is left out", path, len(xmp))
+        xmp = b""
+    kept: dict[str, Any] = {"exif": exif, "icc_profile": photo.profile, "xmp": xmp}
+    if form.chunks:
+        kept["pnginfo"] = info = PngImagePlugin.PngInfo()
+        for name, data in (*photo.chunks, *([(b"iTXt", _XMP_IN_PNG + xmp)] if xmp else [])):
+            info.add(name, data)
+    elif lost := sorted({_told(chunk) for chunk in photo.chunks if chunk[0] != b"sRGB"}):
+        logging.warning("%s: %s cannot be held by the format, and is left out", path, ", ".join(lost))
+    return {name: value for name, value in kept.items() if value}
+
+
+def _told(chunk: tuple[bytes, bytes]) -> str:
+    """Returns a chunk's name, and the keyword of a text."""
+    name, data = chunk
+    keyword = "" if name in COLOR_CHUNKS else f" {data.partition(bytes(1))[0].decode('latin-1')!r}"
+    return name.decode() + keyword
