@@ -12,7 +12,8 @@ ROOT = Path(srn_jax.__file__).parent
 # From the bottom up; a module may import from its own layer's package and from the layers before it.
 LAYERS = (
     ("errors", "allocator"),
-    ("files", "tables", "store", "seal", "commandline"),
+    ("files", "tables", "store", "commandline", "numbers"),
+    ("seal",),
     ("geometry",),
     ("config", "ops", "pictures", "fills", "metrics", "backend", "cache"),
     ("detail",),
