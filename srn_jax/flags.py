@@ -12,11 +12,12 @@ from typing import Any
 from absl import flags
 
 from srn_jax.config import Config
-from srn_jax.errors import InputError, fail, innermost
+from srn_jax.errors import InputError, brief, fail, innermost
 
 # What absl and Python say of a value that is of another type than its setting, and what the setting takes.
 _TAKES = {
     "invalid literal for int()": "a whole number",
+    "Exceeds the limit": "a whole number of fewer digits",
     "could not convert string to float": "a number",
     "Error while parsing string": """values in brackets, such as "(64, 64)" or "('conv3_2',)\"""",
 }
@@ -44,7 +45,7 @@ def _of_value(message: str) -> InputError:
     """Returns what to say of a flag that absl refuses with `message`."""
     for said, takes in _TAKES.items():
         if found := re.match(rf"flag --config\.([\w.]+)=(.*?): {re.escape(said)}", message, re.DOTALL):
-            return InputError(f"{found[1]} is {found[2]!r}; it takes {takes}")
+            return InputError(f"{found[1]} is {brief(found[2])}; it takes {takes}")
     return InputError(f"{message}; --help lists the flags")
 
 

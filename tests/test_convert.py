@@ -317,10 +317,11 @@ def test_the_current_folder_is_a_name_too(tmp_path, monkeypatch, capsys):
     assert f"--checkpoint '{tmp_path / 'c d'}' --input" in capsys.readouterr().out
 
 
-def test_a_size_that_is_none_is_refused(capsys):
+@pytest.mark.parametrize("size", ["64", "0x4", "1e400x4", "99999999999999999999x4"])
+def test_a_size_that_is_none_is_refused(capsys, size):
     with pytest.raises(SystemExit):
-        main(["--tf-checkpoint=x", "--output=y", "--known=64"])
-    assert "'64' is not HEIGHTxWIDTH, such as 2x2 or 128x128" in capsys.readouterr().err
+        main(["--tf-checkpoint=x", "--output=y", f"--known={size}"])
+    assert f"'{size}' is not HEIGHTxWIDTH, such as 2x2 or 128x128" in capsys.readouterr().err
 
 
 def test_known_size_and_margins_are_kept(tmp_path):

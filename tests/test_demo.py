@@ -192,7 +192,7 @@ def test_detail_at_a_lower_resolution_is_told_of(monkeypatch, tmp_path):
     assert told.endswith(", detail from the photograph at 1/2 of its resolution")
 
 
-@pytest.mark.parametrize("port", ["0", "70000"])
+@pytest.mark.parametrize("port", ["0", "70000", "99999999999999999999"])
 def test_ports_that_are_none_are_refused(capsys, port):
     with pytest.raises(SystemExit):
         program.parse(["--checkpoint", "x", "--port", port])

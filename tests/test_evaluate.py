@@ -303,7 +303,10 @@ def test_a_generator_that_diverged_is_named(generator, photos):
         list(CanvasJudge(broken, 2).judge(crops, range(2)))
 
 
-@pytest.mark.parametrize("options", [("--limit", 0), ("--batch", 0), ("--seed", -1)])
+@pytest.mark.parametrize(
+    "options",
+    [("--limit", 0), ("--batch", 0), ("--seed", -1), ("--limit", 10**20), ("--batch", 10**9), ("--seed", 2**32)],
+)
 def test_wrong_options_are_refused(capsys, workdir, photos, options):
     status, _, err = run(capsys, "--checkpoint", workdir, "--data", photos, *options)
     assert status == 2

@@ -140,6 +140,8 @@ def test_flags_that_do_not_fit_are_refused():
             ("127.0.0.1:1", 2, None),
             "--process_id missing: several hosts take --coordinator, --num_processes",
         ),
+        (("127.0.0.1:1", 10**20, 0), "--num_processes is 100000000000000000000; it takes 1 to 1,048,576"),
+        (("127.0.0.1:1", 0, 0), "--num_processes is 0; it takes 1 to"),
         (("127.0.0.1:1", 2, 2), "--process_id is 2; it takes 0 to --num_processes - 1, which is 1"),
         (("127.0.0.1", 2, 0), "--coordinator is '127.0.0.1'; it takes HOST:PORT of process 0"),
     ):

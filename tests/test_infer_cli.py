@@ -314,7 +314,7 @@ def test_a_canvas_beyond_all_bounds_is_refused(run, options):
     assert files() == ["in.png"]
 
 
-def test_many_passes_are_forecast_and_more_than_asked_for_refused(run, runs):
+def test_many_passes_are_forecast_and_more_than_asked_for_refused(run, runs, monkeypatch):
     write("thin.png", noise(size=(8, 90)))
     margins = "--top", 8, "--bottom", 8
     planned = plan_expansion(loaded(str(runs["random"])), (8, 90), Sides(8, 8, 0, 0)).passes
@@ -323,8 +323,10 @@ def test_many_passes_are_forecast_and_more_than_asked_for_refused(run, runs):
     assert f"these margins would take {planned} passes of the model, and --most_passes is {planned - 1}" in line
     assert line.endswith(f"--most_passes {planned}")
     assert files() == ["thin.png"]
-    status, out, _ = run("--input", "thin.png", "--output", "out.png", *margins, "--most_passes", planned)
+    monkeypatch.setattr(program, "_MANY_PASSES", planned - 1)
+    status, out, err = run("--input", "thin.png", "--output", "out.png", *margins, "--most_passes", planned)
     assert (status, f", {planned} passes" in out) == (0, True)
+    assert err.startswith(f"thin.png: {planned} passes of the model are to come\n")
 
 
 def test_the_digest_is_of_the_bytes_that_were_read(run, monkeypatch):

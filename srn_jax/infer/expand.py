@@ -39,8 +39,9 @@ def expand(
     """Returns `img` with so many pixels painted beyond its sides; its own pixels come back bit for bit.
 
     The model works at its own scale: the picture's shorter side as long as that of the known picture that it was
-    trained with. With `detail` what it painted says what lies where, and pieces of `img` itself, at its own resolution,
-    make the picture (`srn_jax.detail`); without, and where `img` has fewer than 21 pixels on a side, it is enlarged.
+    trained with, its longer side up to 8 times as long, to which it is squeezed. With `detail` what it painted says
+    what lies where, and pieces of `img` itself, at its own resolution, make the picture (`srn_jax.detail`); without,
+    and where `img` has fewer than 21 pixels on a side, it is enlarged.
     Where one pass does not make the canvas,
     it works outward in windows, each of which sees pixels that are there, in the geometry of its training; what
     overlaps is blended. `plan_expansion` says beforehand how many passes that takes.

@@ -12,10 +12,11 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from srn_jax.errors import InputError, fail
+from srn_jax.errors import InputError, brief, fail
 
 _TEXT_BYTES = 1024  # of a message that travels between hosts
 _LONG_TEXT_BYTES = 1 << 16
+_MOST_PROCESSES = 2**20
 _GRACE_SECONDS = 5  # that the first host leaves the others to end by themselves
 
 
@@ -39,8 +40,12 @@ def connect(coordinator: str | None, processes: int | None, process: int | None)
     if 0 < len(missing) < len(given):
         raise InputError(f"{' and '.join(missing)} missing: several hosts take {', '.join(given)}")
     if processes is not None and process is not None:
-        if processes < 1 or not 0 <= process < processes:
-            raise InputError(f"--process_id is {process}; it takes 0 to --num_processes - 1, which is {processes - 1}")
+        if not 1 <= processes <= _MOST_PROCESSES:
+            raise InputError(f"--num_processes is {brief(processes)}; it takes 1 to {_MOST_PROCESSES:,}")
+        if not 0 <= process < processes:
+            raise InputError(
+                f"--process_id is {brief(process)}; it takes 0 to --num_processes - 1, which is {processes - 1}"
+            )
         if ":" not in (coordinator or ""):
             raise InputError(f"--coordinator is {coordinator!r}; it takes HOST:PORT of process 0")
     # JAX's own SIGTERM handler would swallow the signal while a run starts; in the loop, the run's own takes over.
