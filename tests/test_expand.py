@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -211,7 +212,8 @@ def test_what_is_no_such_number_or_function_is_refused(generator, options, messa
 
 
 def test_a_feather_reaches_no_farther_than_the_margins(generator):
-    picture, margins = noise((30, 40)), {"top": 5, "left": 9}
+    picture = noise((30, 40))
+    margins: dict[str, Any] = {"top": 5, "left": 9}
     expected = expand(generator, picture, **margins, feather=9)
     np.testing.assert_array_equal(expand(generator, picture, **margins, feather=10**9), expected)
     assert (expected != expand(generator, picture, **margins, feather=3)).any()

@@ -490,4 +490,4 @@ def test_every_winner_among_one_hot_rows_has_its_gradient():
     found = np.asarray(jax.vmap(lambda e: pull(e)[0])(each)).any(axis=(1, 2))
     expected = np.asarray(jax.vmap(lambda e: reference(e)[0])(each)).any(axis=(1, 2))
     assert expected.sum() > 80
-    assert found[expected].all()
+    assert (found | ~expected).all()
