@@ -21,6 +21,7 @@ from srn_jax.tables import pick
 # A checkpoint is a folder of items; inference needs these two of them.
 PARAMETERS = "generator"
 ARCHITECTURE = "architecture"
+_NEEDED = (PARAMETERS, ARCHITECTURE)  # of a checkpoint, for inference
 _BOXED = Path(__file__).parent / "weights"
 DEFAULT = "scenes"  # what programs take where no model is named
 # What each model in the box learned from.
@@ -84,12 +85,12 @@ def load_generator(path: str | Path = DEFAULT) -> Generator:
 
     if not isinstance(path, str | Path):
         raise InputError(f"path is {brief(path)}; it takes {loadable()}, as text or a pathlib.Path")
-    folder = find_checkpoint(path, "the checkpoint")
-    missing = [item for item in (PARAMETERS, ARCHITECTURE) if not (folder / item).is_dir()]
+    folder = find_checkpoint(path, "the checkpoint", _NEEDED)
+    missing = [item for item in _NEEDED if not (folder / item).is_dir()]
     if missing:
         raise InputError(f"checkpoint {folder} is incomplete: it lacks {' and '.join(missing)}")
     try:
-        check_seal(folder, (PARAMETERS, ARCHITECTURE))
+        check_seal(folder, _NEEDED)
     except InputError as error:
         raise InputError(f"checkpoint {folder} cannot be read, files are missing or damaged: {error}") from error
     checkpointer = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
@@ -119,13 +120,14 @@ def loadable() -> str:
     return f"a run's workdir, one checkpoint, or a model in the box ({', '.join(boxed())})"
 
 
-def find_checkpoint(path: str | Path, setting: str) -> Path:
+def find_checkpoint(path: str | Path, setting: str, items: tuple[str, ...] = ("",)) -> Path:
     """Returns the checkpoint that `path`, the value of `setting`, names, or the newest whole one in it.
 
     A damaged one is named in a warning, and the one before is taken; if all are, it is the newest.
 
     Args:
       path: as `load_generator` takes it.
+      items: the parts of a checkpoint that have to be whole; all, if nothing is said.
 
     Raises:
       InputError: there is none.
@@ -144,13 +146,13 @@ def find_checkpoint(path: str | Path, setting: str) -> Path:
             steps = [child for child in folder.iterdir() if child.is_dir() and child.name.isdecimal()]
             if steps:
                 steps.sort(key=lambda child: int(child.name), reverse=True)
-                return next((step for step in steps if len(steps) == 1 or _is_whole(step)), steps[0])
+                return next((step for step in steps if len(steps) == 1 or _is_whole(step, items)), steps[0])
     raise InputError(f"{path} is no checkpoint, and no workdir of a run: it holds no checkpoints/STEP")
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_whole(folder: Path, items: tuple[str, ...]) -> bool:
     try:
-        check_seal(folder)
+        check_seal(folder, items)
     except InputError as error:
         logging.warning("checkpoint %s is damaged, the one before is taken: %s", folder, error)
         return False

@@ -16,7 +16,7 @@ import pytest
 from srn_jax import config as settings
 from srn_jax import load_generator
 from srn_jax.errors import InputError
-from srn_jax.generator import Generator
+from srn_jax.generator import Generator, find_checkpoint
 from srn_jax.models.srn import SRN
 from srn_jax.seal import check_seal, seal
 from srn_jax.train import workdir
@@ -231,6 +231,17 @@ def test_a_user_s_generator_is_checked_too_but_not_what_it_does_not_need(checkpo
     flip(array)
     with pytest.raises(InputError, match=f"{array} is damaged: its checksum is not that of what was written"):
         load_generator(copy)
+
+
+def test_damage_to_what_only_training_needs_is_no_reason_for_an_older_generator(checkpoint, tmp_path):
+    for step in (1, 2):
+        shutil.copytree(checkpoint, tmp_path / "checkpoints" / str(step))
+    adam = max((tmp_path / "checkpoints" / "2" / "state").rglob("*"), key=lambda f: f.stat().st_size * f.is_file())
+    flip(adam)
+    assert find_checkpoint(tmp_path, "--checkpoint", ("generator", "architecture")).name == "2"
+    assert find_checkpoint(tmp_path, "run.start_from").name == "1"
+    shutil.rmtree(tmp_path / "checkpoints" / "1")
+    load_generator(tmp_path)
 
 
 def test_the_list_holds_sizes_and_checksums(checkpoint):
