@@ -8,8 +8,9 @@
     python -m srn_jax.export --checkpoint runs/boxed_whole --blend runs/boxed_sharp 0.5 --half --output NAME
 
 The network does not know its canvas: it learns at a quarter of the size, 32x32 -> 64x64, at a sixteenth of the work,
-goes on at half of it and at the whole, 128x128 -> 256x256, and is given texture there. `birds` and `garments` come of
-the last three, `scenes` of the first two. docs/models/ tells which photographs each model learned from.
+goes on at half of it and at the whole, 128x128 -> 256x256, and is given texture there; `launch/minutes.sh` does so
+within a number of minutes. `birds` and `garments` come of the last three, `scenes` of the first two. docs/models/ tells
+which photographs each model learned from.
 Weights: VGG-19 to conv3_2 in `loss.vgg`, for `sharp`. Hardware and time: one H200, which two models shared, both at
 once: 90 s, 3 and 6 minutes in bfloat16 (`compute.dtype`), and 5 of compiling. Expected score: 17.7 dB on the held-out
 pictures of `birds` (data.color 0.25), 14.8 on those of `garments` (a share of 0.3).
