@@ -7,8 +7,8 @@ import tempfile
 import pytest
 
 _FLAGS = "--xla_force_host_platform_device_count=4"
-# Tests compile far more than they compute: without LLVM's optimizations they take two thirds of the time. Users run with
-# them, and so do the golden arrays and the losses once, in .ci/run.
+# Tests compile far more than they compute: without LLVM's optimizations they take two thirds of the time. Users have
+# them, and so have the golden arrays and the losses once, in .ci/run.
 if "SRN_JAX_TESTS_OPTIMIZED" not in os.environ:
     _FLAGS += " --xla_backend_optimization_level=0"
 # On a busy machine a virtual device may wait long for the others; XLA would abort the process after 40 seconds.
