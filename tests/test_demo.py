@@ -446,34 +446,26 @@ def test_an_address_that_cannot_be_listened_on_gets_one_line(workdir, capsys, ho
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])  # the latter as its terminal is closed
-def test_nothing_stays_when_it_ends(browser, workdir, tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "painting"),
+    [(signal.SIGTERM, False), (signal.SIGHUP, False), (signal.SIGTERM, True)],  # SIGHUP as its terminal is closed
+)
+def test_nothing_stays_when_it_ends(browser, workdir, tmp_path, number, painting):
     folder = tmp_path / "tmp"
     folder.mkdir()
-    Image.fromarray(noise(20, 30, 3)).save(tmp_path / "photo.png")
+    Image.fromarray(noise(900, 1200, 3) if painting else noise(20, 30, 3)).save(tmp_path / "photo.png")
     with serving(folder, workdir) as page:
         visit = Visit(browser, page)
         visit.drop(tmp_path / "photo.png")
-        visit.page.uncheck("#detail input")
-        visit.paint()
-        visit.page.close()
-        assert not list(folder.rglob("photo*"))  # an upload goes as soon as it is read
+        if painting:
+            visit.page.click("#paint:not([disabled])")
+            visit.page.wait_for_selector("text=painting")  # its progress
+        else:
+            visit.page.uncheck("#detail input")
+            visit.paint()
+            visit.page.close()
+            assert not list(folder.rglob("photo*"))  # an upload goes as soon as it is read
         page.process.send_signal(number)
-        assert page.process.wait(60) == 0
-    assert os.listdir(folder) == []
-
-
-@pytest.mark.slow
-def test_nothing_stays_when_it_ends_while_it_paints(browser, workdir, tmp_path):
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    Image.fromarray(noise(900, 1200, 3)).save(tmp_path / "photo.png")
-    with serving(folder, workdir) as page:
-        visit = Visit(browser, page)
-        visit.drop(tmp_path / "photo.png")
-        visit.page.click("#paint:not([disabled])")
-        visit.page.wait_for_selector("text=painting")  # its progress
-        page.process.send_signal(signal.SIGTERM)
         assert page.process.wait(60) == 0
         visit.page.close()
         assert page.process.stderr is not None

@@ -3,7 +3,7 @@
 A *window* is one pass: a canvas of the size that the model was trained at, around a known rectangle of the size that
 it was trained with, which lies where there are pixels already. All is integers here, on the *working* canvas: the
 picture at the model's scale, its shorter side as long as the known rectangle's. A picture thinner than 8:1 is squeezed
-to that along its longer side: passes are in proportion to it, and were 12,653 around a line of 1,000 pixels.
+to that along its longer side, since passes are in proportion to it.
 """
 
 import math

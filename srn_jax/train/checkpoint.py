@@ -107,12 +107,7 @@ class Checkpoints:
         found = (self._folder / str(step) / SCORES).glob("*")
         try:
             return next((float(files.read_json(file)[METRIC]) for file in found if file.is_file()), None)
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            OverflowError,
-        ):  # damaged: of no merit, and seen to when it is restored
+        except (ValueError, KeyError, TypeError, OverflowError):  # damaged: of no merit, seen to when it is restored
             return None
 
     def restore(self, shapes: TrainState) -> TrainState | None:
