@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from itertools import pairwise
 from typing import NoReturn
@@ -20,6 +21,16 @@ def is_noticed() -> None:
     """Lets Ctrl-C raise KeyboardInterrupt, as ever in Python."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = _once_more
+
+
+def _once_more(lost: "sys.UnraisableHookArgs") -> None:
+    """Sends Ctrl-C again, a moment later, where Python drops it: in a finalizer, or a callback as JAX has one."""
+    if lost.exc_type is not KeyboardInterrupt:
+        return sys.__unraisablehook__(lost)
+    later = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))
+    later.daemon = True
+    later.start()
 
 
 def run(main: Callable[[], int | None], interrupted: str | int = "interrupted") -> NoReturn:

@@ -116,27 +116,54 @@ def list_pictures(path: str, setting: str) -> list[Path]:
     Links to folders are followed, each folder once; what cannot be looked into is named in a warning.
 
     Raises:
-      InputError: no such folder, or no picture in it; names `setting`, through which the user gave the path.
+      InputError: no such folder, or no picture in it; names `setting`, through which the user gave the path, and the
+        first of what cannot be looked into.
     """
     root = files.expand(path, setting) if path else None
     if root is None or not os.path.isdir(root):
         raise InputError(f"{setting} is {path!r}, which is no folder; it takes one that holds pictures")
-    found = sorted(file for file in _below(root) if _is_picture(file))
+    left_out = _LeftOut()
+    found = sorted(file for file in _below(root, left_out) if _is_picture(file, left_out))
     if not found:
-        raise InputError(f"{setting} is {path!r}, which holds no picture (.jpg, .png, .webp, ...)")
+        seen = "".join(f"; {words}" for words in left_out[:1])
+        raise InputError(f"{setting} is {path!r}, which holds no picture (.jpg, .png, .webp, ...){seen}")
+    for words in left_out:
+        logging.warning(words)
     return found
 
 
-def _below(root: Path) -> Iterator[Path]:
+class _LeftOut(list[str]):
+    """What of a folder cannot be looked into, and why."""
+
+    def add(self, path: str | Path, why: str | None) -> None:
+        self.append(f"{path} is left out: {why}")
+
+    def refused(self, error: OSError) -> None:
+        self.add(error.filename, error.strerror)
+
+    def look_at(self, path: str | Path) -> os.stat_result | None:
+        try:
+            return os.stat(path)
+        except OSError as error:
+            self.refused(error)
+            return None
+
+    def identity(self, folder: str | Path) -> tuple[int, int] | None:
+        """Returns what a folder has in common with itself by another path; None where it cannot be looked at."""
+        found = self.look_at(folder)
+        return found and (found.st_dev, found.st_ino)
+
+
+def _below(root: Path, left_out: _LeftOut) -> Iterator[Path]:
     """Yields what is no folder below `root`: first what lies in it, then what its links lead to."""
     hidden, seen, waiting = (".", "__MACOSX"), set(), [root]
-    above = {_identity(folder) for folder in Path(os.path.realpath(root)).parents}
+    above = {left_out.identity(folder) for folder in Path(os.path.realpath(root)).parents}
     for start in waiting:
-        if start is not root and _identity(start) in above:
-            _left_out(start, "it leads to a folder above the data")
+        if start is not root and left_out.identity(start) in above:
+            left_out.add(start, "it leads to a folder above the data")
             continue
-        for folder, folders, names in os.walk(start, onerror=lambda error: _left_out(error.filename, error.strerror)):
-            place = _identity(folder)
+        for folder, folders, names in os.walk(start, onerror=left_out.refused):
+            place = left_out.identity(folder)
             if place is None or place in seen:
                 folders.clear()
                 continue
@@ -146,31 +173,13 @@ def _below(root: Path) -> Iterator[Path]:
             yield from (Path(folder, name) for name in names if not name.startswith(hidden))
 
 
-def _identity(folder: str | Path) -> tuple[int, int] | None:
-    """Returns what a folder has in common with itself by another path; None where it cannot be looked at."""
-    found = _looked_at(folder)
-    return found and (found.st_dev, found.st_ino)
-
-
-def _is_picture(path: Path) -> bool:
+def _is_picture(path: Path, left_out: _LeftOut) -> bool:
     """Returns whether a path ends as pictures do, and is a file; names what, for all that is known, might be one."""
     named = path.suffix.lower() in _ENDINGS
     if not named and not path.is_symlink():
         return False
-    found = _looked_at(path)
+    found = left_out.look_at(path)
     return named and found is not None and stat.S_ISREG(found.st_mode)
-
-
-def _looked_at(path: str | Path) -> os.stat_result | None:
-    try:
-        return os.stat(path)
-    except OSError as error:
-        _left_out(path, error.strerror)
-        return None
-
-
-def _left_out(path: str | Path, why: str | None) -> None:
-    logging.warning("%s is left out: %s", path, why)
 
 
 def write_png(path: Path, pixels: UInt8[np.ndarray, "h w 3"]) -> None:

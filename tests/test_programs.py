@@ -59,12 +59,15 @@ def test_interrupted_as_it_starts_it_ends_in_silence_or_with_a_line(name, wait, 
         "demo": [],
     }
     command = [sys.executable, "-m", f"srn_jax.{name}", *given[name]]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT.parent, start_new_session=True
-    )
-    time.sleep(wait)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=120)
+    ) as process:
+        try:
+            time.sleep(wait)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert "Traceback" not in err
     assert err.count("\n") <= 2
     assert process.returncode in (0, 1, 2, -signal.SIGINT)
@@ -119,6 +122,26 @@ def test_what_the_system_refuses_is_named_in_one_line(locked, tmp_path, argument
     assert len(lines) == 1, done.stderr
     assert str(locked) in lines[0]
     assert {path.name for path in tmp_path.iterdir()} <= {"locked", "pictures"}
+
+
+def test_ctrl_c_is_not_lost_in_a_finalizer():
+    code = """
+import os, signal, time
+from srn_jax import interruption
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def main():
+    Dying()
+    time.sleep(60)
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+interruption.run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, timeout=50)
+    assert (done.returncode, done.stderr) == (1, "interrupted\n")
 
 
 def test_ctrl_c_is_left_as_it_is_for_other_programs():
