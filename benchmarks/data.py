@@ -39,9 +39,12 @@ def main() -> None:
     parser = options.parser("data", __doc__, rounds=3)
     add = parser.add_argument
     add("--folder", help="256x256 JPEGs to read instead")
-    add("--steps", type=int, default=20, help="that each row reads in a round (default 20)")
+    add("--steps", type=options.at_least_1, default=20, help="that each row reads in a round (default 20)")
     add(
-        "--untimed", type=int, default=6, help="steps read before, until as much is under way as at the end (default 6)"
+        "--untimed",
+        type=options.at_least_1,
+        default=6,
+        help="steps read before, until as much is under way as at the end (default 6)",
     )
     add("--contestants", nargs="+", choices=("ours", "peer"), default=["ours", "peer"], help="(default: both)")
     given = options.parse(parser, steps=1, untimed=1, rounds=1)

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks import machine
+from benchmarks import machine, options
 from benchmarks.memory import ProcessMemory
 from srn_jax.errors import InputError, fail
 from srn_jax.evaluate.full_resolution import MIDDLES, middle
@@ -139,15 +139,15 @@ def scores_of(made: np.ndarray, truth: np.ndarray, task: str) -> dict[str, float
     return {name: float(found[name]) for name in ("sharpness", "step", "psnr_unknown")}
 
 
-def measure(options: argparse.Namespace) -> str:
+def measure(asked: argparse.Namespace) -> str:
     """Returns a table a task: medians over the photographs."""
-    files = [str(file) for file in list_pictures(str(options.data), "--data")][: options.limit]
-    given = [(file, task) for task in options.tasks for file in files]
+    files = [str(file) for file in list_pictures(str(asked.data), "--data")][: asked.limit]
+    given = [(file, task) for task in asked.tasks for file in files]
     truths = [np.asarray(decode(Path(file))) for file, _ in given]
     kept: dict[str, Any] = {}
-    for system in tqdm(options.systems, file=sys.stderr, unit=" systems"):
+    for system in tqdm(asked.systems, file=sys.stderr, unit=" systems"):
         try:
-            kept[system] = _alone(work, system, options.checkpoint, given)
+            kept[system] = _alone(work, system, asked.checkpoint, given)
         except ImportError as error:
             tqdm.write(f"{system} is left out: {error}; pip install -e '.[benchmark]'", file=sys.stderr)
     for one in kept.values():
@@ -155,7 +155,7 @@ def measure(options: argparse.Namespace) -> str:
             scores_of(made, truth, task) for made, truth, (_, task) in zip(one["made"], truths, given, strict=True)
         ]
     parts = []
-    for task in options.tasks:
+    for task in asked.tasks:
         chosen = [place for place, (_, name) in enumerate(given) if name == task]
         rows = []
         for system, one in kept.items():
@@ -169,7 +169,7 @@ def measure(options: argparse.Namespace) -> str:
             rows.append([system, *numbers])
         header = ["system", "sharpness", "step", "PSNR, dB", "seconds", "first call", "peak MB"]
         parts.append(f"{task}, {len(chosen)} photographs\n\n{machine.table(header, rows)}")
-    if options.json:
+    if asked.json:
         lines = {
             system: [
                 {"photograph": Path(file).name, "task": task, "seconds": s, **row}
@@ -177,10 +177,10 @@ def measure(options: argparse.Namespace) -> str:
             ]
             for system, one in kept.items()
         }
-        options.json.write_text(json.dumps({"machine": machine.describe(), "systems": lines}, indent=1) + "\n")
-    if options.sheet:
+        asked.json.write_text(json.dumps({"machine": machine.describe(), "systems": lines}, indent=1) + "\n")
+    if asked.sheet:
         columns = [truths, *(one["made"] for one in kept.values())]
-        _sheet(options.sheet, [list(row) for row in zip(*columns, strict=True)])
+        _sheet(asked.sheet, [list(row) for row in zip(*columns, strict=True)])
     return "\n\n".join(parts)
 
 
@@ -196,11 +196,11 @@ def _sheet(path: Path, rows: list[list[np.ndarray]]) -> None:
     Image.fromarray(np.concatenate(lines)).save(path, quality=88)
 
 
-def measure_growth(options: argparse.Namespace) -> str:
+def measure_growth(asked: argparse.Namespace) -> str:
     """Returns a table of time and memory against painted pixels, without and with detail."""
-    file, rows = str(list_pictures(str(options.data), "--data")[0]), []
-    for million in tqdm(options.millions, file=sys.stderr, unit=" sizes"):
-        plain, made = (_alone(work_growing, options.checkpoint, detail, file, million) for detail in (False, True))
+    file, rows = str(list_pictures(str(asked.data), "--data")[0]), []
+    for million in tqdm(asked.millions, file=sys.stderr, unit=" sizes"):
+        plain, made = (_alone(work_growing, asked.checkpoint, detail, file, million) for detail in (False, True))
         beyond = made["seconds"] - plain["seconds"]
         numbers = [f"{plain['seconds']:.1f}", f"{made['seconds']:.1f}", f"{beyond / million:.1f}"]
         numbers += [f"{one['peak'] / 1e6:,.0f}" for one in (plain, made)]
@@ -211,24 +211,20 @@ def measure_growth(options: argparse.Namespace) -> str:
 
 def main() -> None:
     """Runs the program."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.detail",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = options.bare("detail", __doc__)
     add = parser.add_argument
     add("--data", required=True, type=Path, help="a folder of photographs; --growth takes the first")
     add("--checkpoint", default="scenes", help="the model (default scenes)")
     add("--tasks", nargs="+", choices=list(MIDDLES), default=list(MIDDLES))
     add("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
-    add("--limit", type=int, help="so many photographs")
+    add("--limit", type=options.at_least_1, help="so many photographs")
     add("--growth", action="store_true", help="time and memory against painted pixels")
-    add("--millions", nargs="+", type=float, default=MILLIONS, help="of painted pixels, for --growth")
+    add("--millions", nargs="+", type=options.above_0, default=MILLIONS, help="of painted pixels, for --growth")
     add("--json", type=Path, metavar="FILE", help="write each photograph's scores")
     add("--sheet", type=Path, metavar="FILE", help="write a sheet: the truth, and what each system made")
-    options = parser.parse_args()
+    asked = parser.parse_args()
     try:
-        found = measure_growth(options) if options.growth else measure(options)
+        found = measure_growth(asked) if asked.growth else measure(asked)
     except InputError as error:
         fail(error)
     print(f"{machine.describe(machine.describe_jax())}\n\n{found}")

@@ -5,7 +5,6 @@
 The systems take turns, so that a busy moment of the machine hits all of them.
 """
 
-import argparse
 import statistics
 import sys
 import time
@@ -14,7 +13,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks import machine
+from benchmarks import machine, options
 from configs.ablation import get_config
 from srn_jax import config as settings
 from srn_jax import extrapolate
@@ -27,8 +26,8 @@ ROWS = {"fig8_ca": "CA (n = 32)", "fig8_ed": "ED", "fig8_srn_hr": "SRN-HR", "fig
 
 def main() -> None:
     """Runs the program."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.figure8", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7, help="timed calls a system (default 7)")
+    parser = options.bare("figure8", __doc__)
+    parser.add_argument("--repeats", type=options.at_least_1, default=7, help="timed calls a system (default 7)")
     repeats = parser.parse_args().repeats
     window = settings.Geometry()
     offset = jax.numpy.array([[64, 64]], jax.numpy.int32)

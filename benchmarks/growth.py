@@ -138,7 +138,13 @@ def main() -> None:
     parser = options.parser("growth", __doc__, rounds=3)
     add = parser.add_argument
     add("--what", nargs="+", choices=WHAT, default=list(WHAT), help="(default: all)")
-    add("--full_step_limit", type=int, default=2**30, metavar="PIXELS", help="no full step of more in a batch")
+    add(
+        "--full_step_limit",
+        type=options.at_least_1,
+        default=2**30,
+        metavar="PIXELS",
+        help="no full step of more in a batch",
+    )
     add("--plot", type=Path, metavar="FILE", help="write a plot, as .png or .svg")
     parser.set_defaults(width=64, canvas=(256, 256), canvases=CANVASES, batches=BATCHES, widths=WIDTHS)
     small = {"width": 8, "canvas": (32, 32), "canvases": ((16, 16), (32, 32)), "batches": (1, 2), "widths": (8,)}

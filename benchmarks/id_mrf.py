@@ -25,8 +25,14 @@ def main() -> None:
     """Runs the program."""
     parser = options.parser("id_mrf", __doc__, rounds=5)
     add = parser.add_argument
-    add("--sides", type=int, nargs="+", default=[64, 96, 128], help="of the square feature maps (default 64 96 128)")
-    add("--channels", type=int, default=256, help="default 256, as conv3_2 has")
+    add(
+        "--sides",
+        type=options.at_least_1,
+        nargs="+",
+        default=[64, 96, 128],
+        help="of the square feature maps (default 64 96 128)",
+    )
+    add("--channels", type=options.at_least_1, default=256, help="default 256, as conv3_2 has")
     add("--forms", nargs="+", choices=FORMS, default=list(FORMS), help="of the loss (default: both)")
     add("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), help="(default: all)")
     # Compiling takes PyTorch half a minute whatever the size; --contestants adds it.

@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,18 +16,26 @@ from tqdm import tqdm
 from benchmarks import contest, machine, report
 from benchmarks.compare import WrongResultError
 from benchmarks.contest import Contestant, ContestError
-from srn_jax.errors import InputError
+from srn_jax.commandline import Parser
+from srn_jax.errors import InputError, brief
+
+_DIGITS = 12  # more is no number of rounds, steps or pixels
 
 
-def parser(program: str, description: str | None, *, rounds: int) -> argparse.ArgumentParser:
-    """Returns a parser with what all programs take."""
-    made = argparse.ArgumentParser(
+def bare(program: str, description: str | None) -> Parser:
+    """Returns a parser without options."""
+    return Parser(
         prog=f"python -m benchmarks.{program}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def parser(program: str, description: str | None, *, rounds: int) -> Parser:
+    """Returns a parser with what the programs take that hold contests."""
+    made = bare(program, description)
     add = made.add_argument
-    add("--rounds", type=_at_least_1, default=rounds, help=f"timed calls a contestant (default {rounds})")
+    add("--rounds", type=at_least_1, default=rounds, help=f"timed calls a contestant (default {rounds})")
     add("--threads", type=_threads, default=machine.cores(), help="of each contestant (default: all cores)")
     add("--json", metavar="FILE", type=Path, help="write everything that was measured")
     add("--short", action="store_true", help="small and quick, to see whether all works and agrees; times mean little")
@@ -34,15 +43,15 @@ def parser(program: str, description: str | None, *, rounds: int) -> argparse.Ar
     return made
 
 
-def add_shape(made: argparse.ArgumentParser) -> None:
+def add_shape(made: Parser) -> None:
     """Adds what networks' shapes follow from."""
     add = made.add_argument
-    add("--width", type=_at_least_1, default=64, help="n, of generator and critics (default 64, the paper's)")
-    add("--batch", type=_at_least_1, default=1, help="pictures at a time (default 1)")
+    add("--width", type=at_least_1, default=64, help="n, of generator and critics (default 64, the paper's)")
+    add("--batch", type=at_least_1, default=1, help="pictures at a time (default 1)")
     add("--canvas", type=_size, default=(256, 256), help="HxW; half of it each way is known (default 256x256)")
 
 
-def add_sizes(made: argparse.ArgumentParser, contestants: Sequence[str]) -> None:
+def add_sizes(made: Parser, contestants: Sequence[str]) -> None:
     """Adds what the programs that hold contests of networks take besides."""
     add_shape(made)
     add = made.add_argument
@@ -50,7 +59,7 @@ def add_sizes(made: argparse.ArgumentParser, contestants: Sequence[str]) -> None
     add("--contestants", nargs="+", choices=contestants, default=list(contestants), help="(default: all)")
 
 
-def parse(made: argparse.ArgumentParser, **short: Any) -> argparse.Namespace:
+def parse(made: Parser, **short: Any) -> argparse.Namespace:
     """Returns the options; with --short, `short` takes the place of defaults."""
     options = made.parse_args()
     if options.short:
@@ -117,21 +126,34 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(2)
 
 
-def _at_least_1(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is below 1")
+def at_least_1(text: str) -> int:
+    """Returns the whole number that `text` is, for argparse."""
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{brief(text)} is no whole number from 1 on, of up to {_DIGITS} digits")
+    return int(text)
+
+
+def above_0(text: str) -> float:
+    """Returns the number that `text` is, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 10**_DIGITS:
+        raise argparse.ArgumentTypeError(f"{brief(text)} is no number above 0 and below 1e{_DIGITS}")
     return value
 
 
 def _threads(text: str) -> int:
-    if (value := _at_least_1(text)) > machine.cores():
+    if (value := at_least_1(text)) > machine.cores():
         raise argparse.ArgumentTypeError(f"{value} is more than the {machine.cores()} cores that are there")
     return value
 
 
 def _size(text: str) -> tuple[int, int]:
     """Returns (height, width) of HxW."""
-    height, width = (int(side) for side in text.split("x"))
-    if min(height, width) < 16 or height % 8 or width % 8:
-        raise argparse.ArgumentTypeError(f"{text} is not HxW in multiples of 8, from 16 on")
-    return height, width
+    found = re.fullmatch(r"([0-9]{2,5})x([0-9]{2,5})", text)
+    size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if min(size) < 16 or any(side % 8 for side in size):
+        raise argparse.ArgumentTypeError(f"{brief(text)} is not HxW in multiples of 8, from 16 on")
+    return size

@@ -147,6 +147,24 @@ def test_the_systems_of_figure_8():
     }
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "id_mrf --sides -4",
+        f"figure8 --repeats {'9' * 5000}",
+        "detail --data . --millions nan",
+        "inference --canvas 12x12",
+    ],
+)
+def test_numbers_that_do_not_fit_get_a_line(given):
+    program, *options = given.split()
+    line = run(f"benchmarks.{program}", *options, status=2).stderr
+    assert line.startswith(f"error: argument {options[-2]}: ")
+    assert line.endswith("; --help lists the options\n")
+    assert line.count("\n") == 1
+    assert len(line) < 300
+
+
 def test_detail(tmp_path):
     photo = Image.effect_noise((90, 70), 60).convert("RGB")
     photo.save(tmp_path / "photo.png")

@@ -105,12 +105,13 @@ def test_the_example_is_of_the_kind_that_a_model_in_the_box_knows(name, tmp_path
 
 def test_uploads_that_are_gone_or_too_large_for_pillow_get_a_line(tmp_path, monkeypatch):
     actions = pytest.importorskip("srn_jax.demo.actions")
+    uploads = actions.Uploads()
     with pytest.raises(InputError, match="That upload is gone: drop the photograph once more"):
-        actions._read_upload(tmp_path / "gone.png")
+        actions._read_upload(tmp_path / "gone.png", uploads)
     Image.fromarray(noise(9, 7, 3)).save(tmp_path / "large.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 31)
     with pytest.raises(InputError, match="That photograph is too large; this page takes up to 30 million"):
-        actions._read_upload(tmp_path / "large.png")
+        actions._read_upload(tmp_path / "large.png", uploads)
 
 
 class Painting:

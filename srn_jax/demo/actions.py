@@ -158,8 +158,8 @@ def _told_of(levels: Levels | None) -> str:
     return "detail from the photograph" + (f" at 1/{2**halvings} of its resolution" if halvings else "")
 
 
-def _read_upload(path: Path, uploads: Uploads | None = None) -> Photo:
-    content = (uploads or Uploads()).take(path)
+def _read_upload(path: Path, uploads: Uploads) -> Photo:
+    content = uploads.take(path)
     try:
         with open_picture(content) as picture:
             width, height = picture.size
