@@ -22,7 +22,7 @@ from tqdm import tqdm
 from benchmarks import inputs, machine, options
 from benchmarks.peer.weights import unflatten
 from benchmarks.sizes import Sizes
-from srn_jax.convolution import forms, upsample
+from srn_jax.convolution import few_calls, upsample
 from srn_jax.models.layers import apply
 from srn_jax.train.state import TrainState, build_generator, build_networks
 from srn_jax.train.step import build_steps
@@ -133,10 +133,7 @@ def programs(sizes: Sizes) -> dict[str, Callable[[], Any]]:
 
 def plainly(trace: Callable[[], Any]) -> Any:
     """Returns what is traced where no convolution takes another form than its definition's."""
-    with (
-        mock.patch.object(forms, "own_forms_pay", return_value=False),
-        mock.patch.object(upsample, "own_forms_pay", return_value=False),
-    ):
+    with few_calls(), mock.patch.object(upsample, "own_forms_pay", return_value=False):
         return trace()
 
 

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 from absl import logging
 from flax import struct
 
@@ -13,7 +11,7 @@ from srn_jax import files
 from srn_jax.errors import InputError, brief, innermost
 from srn_jax.geometry import Size
 from srn_jax.models.generators import GENERATORS
-from srn_jax.models.layers import attributes
+from srn_jax.models.layers import attributes, parameter_shapes
 from srn_jax.seal import check_seal
 from srn_jax.store import read_arrays
 from srn_jax.tables import pick
@@ -66,9 +64,8 @@ def from_architecture(description: dict[str, Any]) -> Generator:
         key: tuple(value) if isinstance(value, list) else value for key, value in description["model"].items()
     }
     model = pick(GENERATORS, fields.pop("name"), "the checkpoint's model")(**fields)
-    canvas = tuple(description["canvas"])
-    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *canvas, 3)), jnp.ones((1, *canvas, 1)))
-    return Generator(shapes["params"], model, tuple(description["known"]), canvas, description["margins"])
+    known, canvas = tuple(description["known"]), tuple(description["canvas"])
+    return Generator(parameter_shapes(model), model, known, canvas, description["margins"])
 
 
 def load_generator(path: str | Path = DEFAULT) -> Generator:
@@ -81,8 +78,6 @@ def load_generator(path: str | Path = DEFAULT) -> Generator:
     Raises:
       InputError: `path` is no path, its folder is missing, is no checkpoint, or has files that are missing or damaged.
     """
-    import orbax.checkpoint as ocp  # here, since a second of import is spent only where a checkpoint is read
-
     if not isinstance(path, str | Path):
         raise InputError(f"path is {brief(path)}; it takes {loadable()}, as text or a pathlib.Path")
     folder = find_checkpoint(path, "the checkpoint", _NEEDED)
@@ -91,21 +86,19 @@ def load_generator(path: str | Path = DEFAULT) -> Generator:
         raise InputError(f"checkpoint {folder} is incomplete: it lacks {' and '.join(missing)}")
     try:
         check_seal(folder, _NEEDED)
+        # As orbax writes it; orbax itself takes longer to import than the whole checkpoint to read.
+        description = files.read_json(folder / ARCHITECTURE / "metadata")
     except InputError as error:
         raise InputError(f"checkpoint {folder} cannot be read, files are missing or damaged: {error}") from error
-    checkpointer = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
     try:
-        description = checkpointer.restore(folder, ocp.args.Composite(**{ARCHITECTURE: ocp.args.JsonRestore()}))
-        described = from_architecture(description[ARCHITECTURE])
+        described = from_architecture(description)
         params = read_arrays(folder / PARAMETERS, described.params)
     except InputError:
         raise
-    except Exception as error:  # orbax and tensorstore raise whatever the missing or broken file provokes
+    except Exception as error:  # tensorstore raises whatever the missing or broken file provokes
         raise InputError(
             f"checkpoint {folder} cannot be read, files are missing or damaged: {root_cause(error)}"
         ) from error
-    finally:
-        checkpointer.close()
     return described.replace(params=params)
 
 

@@ -1,10 +1,13 @@
 """`extrapolate` over many pictures, one after the other."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
 
 from srn_jax import SRN, InputError, extrapolate, extrapolate_stream
+from srn_jax.infer.extrapolate import MANY_PICTURES, _paint
 from tests.test_generator import tiny_generator
 from tests.test_infer import compilations
 
@@ -31,6 +34,28 @@ def test_a_stream_of_one_size_compiles_once():
     before = compilations()
     assert len(list(extrapolate_stream(GENERATOR, pictures(6)))) == 6
     assert compilations() == before
+
+
+def test_many_pictures_are_worth_the_forms_that_compile_longer():
+    wide = tiny_generator(SRN((2, 2), width=16), (16, 16), (32, 32))
+    picture, mask = (
+        np.random.default_rng(0).random((16, 16, 3), np.float32),
+        np.pad(np.zeros((16, 16), bool), 8, constant_values=True),
+    )
+
+    def products(few: bool) -> int:
+        arrays = np.zeros((1, 32, 32, 3), np.float32), mask[None, ..., None].astype(np.float32)
+        return str(jax.make_jaxpr(partial(_paint, wide.model, few))(wide.params, *arrays)).count("= dot_general")
+
+    assert products(few=True) < products(few=False)
+    one, first, last = (
+        canvas
+        for count in (1, MANY_PICTURES - 1, MANY_PICTURES)
+        for canvas in extrapolate_stream(wide, [(picture, mask)], expected=count)
+    )
+    np.testing.assert_array_equal(one, first)
+    assert not np.array_equal(first, last)
+    np.testing.assert_allclose(first, last, atol=1e-5)
 
 
 def test_the_next_picture_is_taken_before_one_is_put_together(monkeypatch):
@@ -64,3 +89,5 @@ def test_what_is_wrong_with_a_picture_is_said_with_its_number():
         next(stream)
     with pytest.raises(InputError, match="ahead is -1; it takes 0 or more"):
         next(extrapolate_stream(GENERATOR, pictures(1), ahead=-1))
+    with pytest.raises(InputError, match="expected is -1; it takes 0 or more"):
+        next(extrapolate_stream(GENERATOR, pictures(1), expected=-1))

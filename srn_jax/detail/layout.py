@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import scipy  # whose ndimage is imported where it is first used
 from jaxtyping import Float
-from scipy.ndimage import gaussian_filter
 
 from srn_jax.detail.pyramid import Level
 from srn_jax.detail.tiles import Corner, cut, magnified
@@ -33,8 +33,8 @@ class Layout:
             that its rows explain, so that it holds in landscapes and not in textures.
         """
         self._weights, self._unit = guide_weights, min(photo.shape[:2])
-        self._photo = gaussian_filter(photo, (_PHOTO_BLUR, _PHOTO_BLUR, 0), mode="nearest")
-        self._guide = gaussian_filter(guide, (_GUIDE_BLUR, _GUIDE_BLUR, 0), mode="nearest")
+        self._photo = scipy.ndimage.gaussian_filter(photo, (_PHOTO_BLUR, _PHOTO_BLUR, 0), mode="nearest")
+        self._guide = scipy.ndimage.gaussian_filter(guide, (_GUIDE_BLUR, _GUIDE_BLUR, 0), mode="nearest")
         self._row_scale = math.sqrt(row_weight * float(photo.mean(axis=1, dtype=np.float64).var(axis=0).sum()))
 
     def at(self, number: int, level: Level) -> tuple[Float[np.ndarray, "h w 4"], OfCanvas]:

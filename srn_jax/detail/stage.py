@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 import numpy as np
+import scipy  # whose ndimage is imported where it is first used
 from jaxtyping import Array, Float, Int, Key
-from scipy.ndimage import gaussian_filter
 
 from srn_jax.detail.blocks import laid_out
 from srn_jax.detail.layout import Layout
@@ -90,7 +90,7 @@ class Stage:
                 matches, distances = self.refine(canvas, matches, round_key, float(max(height, width)))
                 canvas = self.paint(matches, distances)
             used = np.bincount(matches.reshape(-1)[searched], minlength=height * width).reshape(height, width)
-            used = gaussian_filter(used * np.float32(len(numbers) / len(searched)), _USE_BLUR)
+            used = scipy.ndimage.gaussian_filter(used * np.float32(len(numbers) / len(searched)), _USE_BLUR)
         return matches, distances
 
     def _search(

@@ -4,8 +4,8 @@ other leads towards the guide's tones."""
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy  # whose ndimage is imported where it is first used
 from jaxtyping import Array, Float, Int
-from scipy.ndimage import gaussian_filter
 
 from srn_jax.detail.pyramid import Box, within
 
@@ -68,5 +68,5 @@ def lead_tones(
     )
     share = lead * (1 - np.exp(-np.hypot(down[:, None], across[None, :]) / reach))
     blur = min(box.height, box.width) * _AFAR
-    most = gaussian_filter(within(canvas, box), (blur, blur, 0), mode="reflect").std(axis=(0, 1))
+    most = scipy.ndimage.gaussian_filter(within(canvas, box), (blur, blur, 0), mode="reflect").std(axis=(0, 1))
     return (share[..., None] * (guide - canvas)).clip(-most, most).astype(np.float32)

@@ -153,8 +153,9 @@ def _judge_and_crops(networks: Networks, options: argparse.Namespace) -> tuple[J
     if options.full_resolution:
         crops = FullResolutionCrops(pictures, generator, seed, options.full_resolution)
         return FullResolutionJudge(generator, detail=detail, seed=seed), crops
-    judge = CanvasJudge(generator, options.batch, networks, detail=detail, seed=seed)
-    return judge, CanvasCrops(pictures, generator, seed)
+    crops = CanvasCrops(pictures, generator, seed)
+    expected = min(len(crops), options.limit or len(crops))
+    return CanvasJudge(generator, options.batch, networks, detail=detail, seed=seed, expected=expected), crops
 
 
 def _networks(options: argparse.Namespace) -> Networks:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from srn_jax import metrics
+from srn_jax.convolution import few_calls
 from srn_jax.detail import LEAST_SIDE, plan_levels
 from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import Crop, Crops
@@ -21,6 +22,7 @@ from srn_jax.evaluate.perceptual import Networks
 from srn_jax.fills import FILLS, SLOW_FILLS
 from srn_jax.generator import Generator
 from srn_jax.geometry import known_canvas
+from srn_jax.infer.extrapolate import MANY_PICTURES
 from srn_jax.infer.texture import with_texture
 from srn_jax.infer.windows import Plan
 from srn_jax.models.layers import apply
@@ -95,8 +97,12 @@ class CanvasJudge(Judge):
         *,
         detail: bool = False,
         seed: int = 0,
+        expected: int = MANY_PICTURES,
     ) -> None:
-        """Uses as many local devices as divide `batch`, and the networks that are given; `seed` is of detail."""
+        """Uses as many local devices as divide `batch`, and the networks that are given; `seed` is of detail.
+
+        For `expected` pictures of 500 and more the program is one that takes longer to compile.
+        """
         super().__init__(generator, batch, detail)
         self._seed = seed if detail else None
         devices = jax.local_devices()
@@ -104,7 +110,7 @@ class CanvasJudge(Judge):
         mesh = jax.sharding.Mesh(np.array(devices[:count]), ("batch",))
         parts, whole = jax.sharding.PartitionSpec("batch"), jax.sharding.PartitionSpec()
         spread = partial(jax.shard_map, mesh=mesh, out_specs=parts, check_vma=False)
-        paint = partial(_paint, generator.model)
+        paint = partial(_paint, generator.model, expected < MANY_PICTURES)
         self._paint = jax.jit(spread(paint, in_specs=(whole, parts, parts)))
         self._score = jax.jit(spread(_score, in_specs=(parts, parts, parts)))
         everywhere = jax.sharding.NamedSharding(mesh, whole)
@@ -179,11 +185,12 @@ def _with_detail(crop: Crop, painted: UInt8[np.ndarray, "h w 3"], seed: int) -> 
 
 
 def _paint(
-    model: Any, params: Any, truth: UInt8[Array, "b h w 3"], masks: Float[Array, "b h w 1"]
+    model: Any, few: bool, params: Any, truth: UInt8[Array, "b h w 3"], masks: Float[Array, "b h w 1"]
 ) -> tuple[UInt8[Array, "b h w 3"], Array]:
     """Returns the completed pictures in 8 bits, as `extrapolate` rounds them, and whether each is finite."""
     unit = truth * jnp.float32(1 / 127.5) - 1.0
-    prediction, _ = apply(model, params, known_canvas(unit, masks), masks)
+    with few_calls(few):
+        prediction, _ = apply(model, params, known_canvas(unit, masks), masks)
     prediction = jnp.asarray(prediction, jnp.float32)
     rounded = jnp.round((prediction + 1.0) * 127.5).clip(0.0, 255.0).astype(jnp.uint8)
     return jnp.where(masks > 0.5, rounded, truth), jnp.isfinite(prediction).all(axis=(1, 2, 3))

@@ -169,7 +169,7 @@ def paint(
     for one in planned.rounds:
         view = np.rot90(canvas, one.turns)  # a view: what is written to it lands on the canvas
         weighted, weights = np.zeros_like(view), np.zeros((*view.shape[:2], 1), np.float32)
-        painted = extrapolate_stream(generator, _pictures(view, one, generator))
+        painted = extrapolate_stream(generator, _pictures(view, one, generator), expected=planned.passes)
         for window, pixels in zip(one.windows, _named(painted, done, planned.passes), strict=True):
             here, part = _overlap(window, pixels.shape, view.shape)
             weight = _weight(window, generator)[part]

@@ -12,13 +12,15 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from srn_jax.backend import compiler_options
+from srn_jax.convolution import few_calls
 from srn_jax.errors import InputError
 from srn_jax.generator import Generator
 from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
-from srn_jax.models.layers import apply
+from srn_jax.models.layers import apply, parameter_shapes
 from srn_jax.numbers import whole
 
 ROUNDINGS = ("nearest", "truncate")
+MANY_PICTURES = 500  # after which a program of fast convolutions has won back what it takes longer to compile
 
 
 class PictureError(InputError):
@@ -51,7 +53,7 @@ def extrapolate(
     Raises:
       InputError (a ValueError): arrays of a wrong rank, dtype, range or size; says what would fit.
     """
-    return _begin(params, img, mask, model, rounding)()
+    return _begin(params, img, mask, model, rounding, few=True)()
 
 
 def extrapolate_stream(
@@ -61,6 +63,7 @@ def extrapolate_stream(
     model: nn.Module | None = None,
     rounding: str = "nearest",
     ahead: SupportsIndex = 1,
+    expected: SupportsIndex = MANY_PICTURES,
 ) -> Iterator[np.ndarray]:
     """Yields `extrapolate(params, img, mask)` of each (img, mask) of `pictures`, in order.
 
@@ -69,11 +72,14 @@ def extrapolate_stream(
 
     Args:
       ahead: how many pictures are on the device, or wait for it, when one is asked for.
+      expected: about how many pictures there are. For 500 and more a program is compiled that may be faster, and takes
+        5 to 10 s longer to compile on a CPU (`convolution.few_calls`); its pictures differ by rounding.
 
     Raises:
       PictureError (an InputError): as `extrapolate`, for the picture that it names by its number, from 0.
     """
     most_ahead = whole("ahead", ahead, 0, 2**31, "0 or more, a whole number of pictures")
+    few = whole("expected", expected, 0, 2**63, "0 or more, a whole number of pictures") < MANY_PICTURES
     begun: deque[tuple[int, Callable[[], np.ndarray]]] = deque()
 
     def numbered(number: int, function: Callable[[], Any]) -> Any:
@@ -83,14 +89,16 @@ def extrapolate_stream(
             raise PictureError(number, str(error)) from error
 
     for number, (img, mask) in enumerate(pictures):
-        begun.append((number, numbered(number, partial(_begin, params, img, mask, model, rounding))))
+        begun.append((number, numbered(number, partial(_begin, params, img, mask, model, rounding, few=few))))
         if len(begun) > most_ahead:
             yield numbered(*begun.popleft())
     while begun:
         yield numbered(*begun.popleft())
 
 
-def _begin(params: Any, img: Any, mask: Any, model: nn.Module | None, rounding: str) -> Callable[[], np.ndarray]:
+def _begin(
+    params: Any, img: Any, mask: Any, model: nn.Module | None, rounding: str, *, few: bool
+) -> Callable[[], np.ndarray]:
     """Returns what waits for the canvas of `extrapolate`'s arguments, checked and sent to the device."""
     if rounding not in ROUNDINGS:
         raise InputError(f"rounding is {rounding!r}; it takes one of {', '.join(map(repr, ROUNDINGS))}")
@@ -114,7 +122,9 @@ def _begin(params: Any, img: Any, mask: Any, model: nn.Module | None, rounding: 
 
     shown = np.where(masks[..., None], np.zeros((), images.dtype), images)
     unit = _to_unit(shown)
-    painted = _compiled_paint()(module, weights, unit, masks[..., None].astype(np.float32))
+    painted = _compiled_paint()(
+        module, few and count < MANY_PICTURES, weights, unit, masks[..., None].astype(np.float32)
+    )
 
     def finish() -> np.ndarray:
         prediction = np.asarray(painted)
@@ -142,7 +152,7 @@ def _network(params: Any, model: nn.Module | None) -> tuple[nn.Module, Any]:
             "pass model=SRN(...), or what load_generator returned"
         )
     tree = params["params"] if isinstance(params, Mapping) and set(params) == {"params"} else params
-    expected, found = _expected_shapes(model), _shapes(tree)
+    expected, found = _shapes(parameter_shapes(model)), _shapes(tree)
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             raise InputError(
@@ -155,13 +165,6 @@ def _network(params: Any, model: nn.Module | None) -> tuple[nn.Module, Any]:
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(leaf) for path, leaf in leaves}
-
-
-@cache  # tracing a network takes longer than running it on a small picture
-def _expected_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    sides = tuple(4 * r for r in getattr(model, "ratio", (1, 1)))
-    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *sides, 3)), jnp.ones((1, *sides, 1)))
-    return _shapes(shapes["params"])
 
 
 def _on_canvas(images: np.ndarray, known: tuple[int, int], canvas: tuple[int, int], offsets: np.ndarray) -> np.ndarray:
@@ -201,12 +204,13 @@ def _truncated(completed: np.ndarray) -> np.ndarray:
 
 
 def _paint(
-    model: nn.Module, params: Any, image: Float[Array, "b h w 3"], mask: Float[Array, "b h w 1"]
+    model: nn.Module, few: bool, params: Any, image: Float[Array, "b h w 3"], mask: Float[Array, "b h w 1"]
 ) -> Float[Array, "b h w 3"]:
-    prediction, _ = apply(model, params, image, mask)
+    with few_calls(few):
+        prediction, _ = apply(model, params, image, mask)
     return jnp.asarray(prediction, jnp.float32)
 
 
 @cache  # not at import: asking for the backend starts it
 def _compiled_paint() -> Callable[..., Array]:
-    return jax.jit(_paint, static_argnums=0, compiler_options=compiler_options())
+    return jax.jit(_paint, static_argnums=(0, 1), compiler_options=compiler_options())

@@ -1,8 +1,8 @@
 """Tones across the border of a picture: painted pixels beside it are shifted to its own, fading outward."""
 
 import numpy as np
+import scipy  # whose ndimage is imported where it is first used
 from jaxtyping import Float
-from scipy.ndimage import gaussian_filter1d
 
 from srn_jax.infer.windows import Box
 
@@ -69,8 +69,8 @@ def _shifts(
     beside_columns = outward(columns, right, place.left, canvas.shape[1])
     painted = (beside_rows != rows + place.top) | (beside_columns != columns + place.left)
     difference = np.where(painted, picture[rows, columns] - canvas[beside_rows, beside_columns], 0.0)
-    counted = gaussian_filter1d(painted.astype(np.float64), sigma, mode="wrap")
-    return gaussian_filter1d(difference, sigma, mode="wrap") / np.maximum(counted, 1e-12)
+    counted = scipy.ndimage.gaussian_filter1d(painted.astype(np.float64), sigma, mode="wrap")
+    return scipy.ndimage.gaussian_filter1d(difference, sigma, mode="wrap") / np.maximum(counted, 1e-12)
 
 
 def _number(row: np.ndarray, column: np.ndarray, place: Box) -> np.ndarray:

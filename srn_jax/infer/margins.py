@@ -8,7 +8,7 @@ import numpy as np
 
 from srn_jax.errors import InputError, brief
 from srn_jax.generator import Generator
-from srn_jax.geometry import Size, draw_offsets
+from srn_jax.geometry import Size, draw_offsets, offset_bounds
 from srn_jax.infer.windows import Sides
 from srn_jax.numbers import MOST_PIXELS
 
@@ -66,8 +66,7 @@ def sides_for(generator: Generator, picture: Size, wanted: Wanted, number: int =
                 "(width x height)"
             )
         placing = wanted.placing or ("center" if generator.margins == "random" else generator.margins)
-        key = jax.random.fold_in(jax.random.key(wanted.seed), number)
-        top, left = (int(x) for x in np.asarray(draw_offsets(placing, key[None], canvas, picture))[0])
+        top, left = _place(placing, wanted.seed, number, canvas, picture)
         rows = _pair("top", "bottom", wanted.top, wanted.bottom, canvas[0] - picture[0], top)
         columns = _pair("left", "right", wanted.left, wanted.right, canvas[1] - picture[1], left)
         sides = Sides(*rows, *columns)
@@ -88,6 +87,16 @@ def _canvas(generator: Generator, picture: Size, wanted: Wanted) -> Size:
         return max(height, round(width / wanted.aspect)), max(width, round(height * wanted.aspect))
     ratio = wanted.ratio or trained_ratio(generator)
     return round(height * ratio[1]), round(width * ratio[0])
+
+
+def _place(placing: str, seed: int, number: int, canvas: Size, picture: Size) -> Size:
+    """Returns the picture's (top, left) corner."""
+    least, greatest = offset_bounds(placing, canvas, picture)
+    if least == greatest:  # nothing to draw, which is a third of a second the first time
+        return least
+    key = jax.random.fold_in(jax.random.key(seed), number)
+    top, left = np.asarray(draw_offsets(placing, key[None], canvas, picture))[0].tolist()
+    return top, left
 
 
 def _pair(first: str, second: str, before: int | None, after: int | None, total: int, default: int) -> tuple[int, int]:

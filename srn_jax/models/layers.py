@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from operator import add
 from typing import Any
 
@@ -104,6 +104,15 @@ def apply_stages(module: nn.Module, params: Any, image: Array, mask: Array) -> t
     """Returns a generator's prediction, and those of its earlier stages, [b, H, W, 3] each; most have none."""
     (prediction, _), sown = module.apply({"params": params}, image, mask, mutable=[STAGES])
     return prediction, jax.tree.leaves(sown)
+
+
+@cache
+def parameter_shapes(module: nn.Module) -> Any:
+    """Returns the tree of a generator's parameters, their shapes in their place; canvases of any size have the same."""
+    height, width = (4 * ratio for ratio in getattr(module, "ratio", (1, 1)))
+    arrays = jnp.zeros((1, height, width, 3)), jnp.ones((1, height, width, 1))
+    with convolution.few_calls():
+        return jax.eval_shape(module.init, jax.random.key(0), *arrays)["params"]
 
 
 def apply(module: nn.Module, params: Any, *arrays: Array) -> Any:
