@@ -247,11 +247,22 @@ def refined_by_loops(image, layout, matches, features, size, basis, box, corner,
     return found, distances
 
 
+@pytest.mark.parametrize("tile", [(64, 256), (13, 15), (5, 4)])
+def test_features_are_the_same_whatever_the_tiles(tile):
+    photo, of_photo = noise(13, 15), noise(13, 15, 4, seed=1)
+    basis = basis_of(photo)
+    found = features_of(photo, of_photo, basis, 200, tile)
+    around = np.pad(photo, ((3, 3), (3, 3), (0, 0)), mode="edge")
+    expected = np.concatenate([patch_features(around, basis), of_photo], axis=-1).reshape(13 * 15, -1)
+    np.testing.assert_allclose(found[: 13 * 15], expected, atol=1e-6)
+    assert not found[13 * 15 :].any()
+
+
 @pytest.mark.parametrize("corner", [(0, 0), (3, 10)])
 def test_refining_is_what_loops_do(corner):
     photo, box = noise(13, 15), np.array((4, 6, 13, 15), np.int32)
     basis, of_photo = basis_of(photo), 0.1 * noise(13, 15, 4, seed=1)
-    features = features_of(photo, of_photo, basis, padded_length(13 * 15))
+    features = features_of(photo, of_photo, basis, padded_length(13 * 15), (8, 8))
     tile, rng = (7, 9), np.random.default_rng(3)
     image, layout = noise(13, 15, seed=4), 0.1 * noise(7, 9, 4, seed=5)
     matches = (rng.integers(3, 10, (15, 17)) * 15 + rng.integers(3, 12, (15, 17))).astype(np.int32)
@@ -424,8 +435,9 @@ def laid_out_by_loops(photo, of_photo, of_canvas, canvas, box, key, chance):
         return np.hypot(down, max(box.left - x - cell, x - box.left - box.width, 0))
 
     used = np.zeros((rows, columns))
-    for number, (y, x) in enumerate(sorted(corners, key=away)):
-        luck = np.asarray(jax.random.uniform(jax.random.fold_in(key, number), (rows, columns)))
+    chances = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    for y, x in sorted(corners, key=away):
+        luck = chances.random((rows, columns), np.float32)
         wanted, costs = of_canvas((y - overlap, x - overlap), (side, side)), np.zeros((rows, columns))
         for row in range(rows):
             for column in range(columns):

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
-from srn_jax import allocator, cache, interruption
+from srn_jax import cache, interruption
 from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import boxed, load_generator, loadable
@@ -45,7 +45,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the program until it is interrupted."""
     options = parse(arguments)
-    allocator.keep_freed_memory()
     cache.keep_programs(options.compilation_cache)
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that the folder below goes
         signal.signal(number, lambda number, frame: sys.exit(0))

@@ -48,12 +48,13 @@ def laid_out(
     found, there = np.zeros((*canvas, 3), np.float32), np.zeros((*canvas, 3), np.float32)
     within(found, box)[:], within(there, box)[:] = photo, 1.0
     used, size = np.zeros((rows, columns), np.float32), (side, side)
-    for number, corner in enumerate(_outward(canvas, box, cell)):
+    chances = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    for corner in _outward(canvas, box, cell):
         outer = corner[0] - overlap, corner[1] - overlap
         wanted = of_canvas(outer, size)[points[:, None], points[None, :]].reshape(-1)
         before, seen = (cut(one, outer, size, 0, 0.0).reshape(-1) for one in (found, there))
         differing = squares @ seen - 2 * (offered @ (before * seen)) + np.square(before * seen).sum()
-        luck = np.asarray(jax.random.uniform(jax.random.fold_in(key, number), (rows, columns))) + used
+        luck = chances.random((rows, columns), np.float32) + used
         cost = np.square(layouts - wanted).sum(axis=1) / _POINTS**2 + differing / max(seen.sum(), 1.0)
         row, column = divmod(int((cost + chance * luck.reshape(-1)).argmin()), columns)
         used[max(0, row - cell // 2) : row + cell // 2 + 1, max(0, column - cell // 2) : column + cell // 2 + 1] += 1

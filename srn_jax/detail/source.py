@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from srn_jax.detail.pyramid import PATCH, REACH
+from srn_jax.detail.tiles import cut, put
+from srn_jax.geometry import Size
 
 COMPONENTS = 16  # principal components of a patch that stand for its 147 values
 _SAMPLES = 20_000  # patches that they are found from
-_STRIP = 256  # rows at a time
 
 
 class Basis(NamedTuple):
@@ -60,20 +61,24 @@ def make_source(photo: Float[np.ndarray, "h w 3"], length: int) -> Source:
 
 
 def features_of(
-    photo: Float[np.ndarray, "h w 3"], layout: Float[np.ndarray, "h w l"], basis: Basis, length: int
-) -> Float[Array, "n c"]:
-    """Returns what is compared of the patch around each pixel, row by row: its components, and its layout."""
-    (height, width), components = photo.shape[:2], basis.components.shape[-1]
+    image: Float[np.ndarray, "h w 3"], layout: Float[np.ndarray, "h w l"], basis: Basis, length: int, tile: Size
+) -> Float[np.ndarray, "n c"]:
+    """Returns what is compared of the patch around each pixel, row by row: its components, and its layout.
+
+    Args:
+      image: a photograph or a canvas; beyond it, it repeats its border.
+      length: of the result, zeros behind the pixels.
+      tile: (height, width) of the pieces that are worked on: one program for all sizes, and little memory.
+    """
+    (height, width), components = image.shape[:2], basis.components.shape[-1]
     found = np.zeros((length, components + layout.shape[-1]), np.float32)
-    columns = np.arange(-REACH, width + REACH).clip(0, width - 1)
-    for first in range(0, height, _STRIP):  # since the whole of a large photograph's components would be copied twice
-        rows = np.arange(first - REACH, first + _STRIP + REACH).clip(0, height - 1)
-        last = min(first + _STRIP, height)
-        features = np.asarray(patch_features(photo[rows[:, None], columns], basis))[: last - first]
-        place = slice(first * width, last * width)
-        found[place, :components] = features.reshape(-1, components)
-        found[place, components:] = layout[first:last].reshape(-1, layout.shape[-1])
-    return jnp.asarray(found)
+    of_pixels = found[: height * width].reshape(height, width, -1)
+    for top in range(0, height, tile[0]):
+        for left in range(0, width, tile[1]):
+            around = cut(image, (top, left), tile, REACH, None)
+            put(of_pixels[..., :components], (top, left), np.asarray(patch_features(around, basis)))
+    of_pixels[..., components:] = layout
+    return found
 
 
 def _flat(values: np.ndarray, length: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import scipy  # whose ndimage is imported where it is first used
 from jaxtyping import Array, Float, Int, Key
@@ -14,7 +15,7 @@ from srn_jax.detail.layout import Layout
 from srn_jax.detail.match import BLOCK, FAR, NONE, refine, search_all
 from srn_jax.detail.pyramid import REACH, Box, Level, within
 from srn_jax.detail.settings import Settings
-from srn_jax.detail.source import basis_of, features_of, make_source, patch_features
+from srn_jax.detail.source import basis_of, features_of, make_source
 from srn_jax.detail.tiles import Corner, corners, cut, magnified, put
 from srn_jax.detail.tones import SWEEPS, lead_tones, level_tones
 from srn_jax.detail.vote import vote, vote_with_steps
@@ -62,7 +63,7 @@ class Stage:
         if settings.compares(number, level):
             self._of_photo, self._layout = layout.at(number, level)
             self._basis = basis_of(photo)
-            self._features = features_of(photo, self._of_photo, self._basis, lengths[1])
+            self._features = jnp.asarray(features_of(photo, self._of_photo, self._basis, lengths[1], tile))
 
     def begin(self, key: Key[Array, ""]) -> tuple[Matches, Distances]:
         """Returns matches of the coarsest level and their distances, found by looking at the whole photograph."""
@@ -101,9 +102,8 @@ class Stage:
         penalty: Float[np.ndarray, " n"],
     ) -> tuple[Int[np.ndarray, " t"], Float[np.ndarray, " t"]]:
         """Returns the number of the candidate nearest to each patch that is searched, and how far it is."""
-        around = cut(canvas, (0, 0), self._level.canvas, REACH, None)
-        wanted = patch_features(around, self._basis), self._layout((0, 0), self._level.canvas)
-        wanted = np.concatenate(wanted, axis=-1).reshape(-1, candidates.shape[-1])[searched]
+        size = self._level.canvas
+        wanted = features_of(canvas, self._layout((0, 0), size), self._basis, size[0] * size[1], self._tile)[searched]
 
         def search(first: int) -> np.ndarray:
             some = wanted[first : first + SEARCHED]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from srn_jax import allocator, cache, files, interruption
+from srn_jax import cache, files, interruption
 from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import Generator, load_generator
@@ -27,7 +27,6 @@ _MANY_PASSES = 100  # of the model, a minute on two cores or more: they are told
 def main(arguments: list[str] | None = None) -> int:
     """Runs the program; returns its exit status: 0, or 1 where some pictures of a folder failed."""
     options = parse(arguments)
-    allocator.keep_freed_memory()
     cache.keep_programs(options.compilation_cache)
     allow_large_pictures()
     try:
