@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +164,18 @@ def test_numbers_that_do_not_fit_get_a_line(given):
     assert line.endswith("; --help lists the options\n")
     assert line.count("\n") == 1
     assert len(line) < 300
+
+
+def test_the_first_picture():
+    pytest.importorskip("torch")
+    done = run("benchmarks.first_picture", "--rounds", "1")
+    rows = cells(done.stdout)
+    assert [row[0] for row in rows[:4]] == [
+        f"{heat}, {what} detail" for what in ("without", "with") for heat in ("cold", "warm")
+    ]
+    assert rows[4][0] == "PyTorch, eager, without detail"
+    assert all(float(cell) > 0 for row in rows for cell in row[1:4])
+    assert re.search(r"differ by [0-6]\.\d of 255 levels", done.stderr)
 
 
 def test_detail(tmp_path):
