@@ -12,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from srn_jax import SRN, SRNHR, expand, extrapolate, load_generator
+from srn_jax.generator import Generator
 from srn_jax.infer import __main__ as program
 from srn_jax.infer import photo, plan_expansion
 from srn_jax.infer.windows import Sides
@@ -608,6 +610,27 @@ def test_a_name_that_is_no_text_is_no_obstacle(runs, tmp_path):
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert rb"b\udce4r.png" in ended.stdout
     assert len(os.listdir(tmp_path / "out")) == 1
+
+
+def test_a_folder_is_spread_over_devices_and_comes_out_the_same(run, monkeypatch):
+    names = [f"{number}.png" for number in range(9)]
+    for name in names:
+        write(f"in/{name}", noise(sum(name.encode()), (24, 30)))
+    used, paint = [], program.run_one
+    monkeypatch.setattr(program, "run_one", lambda *given: (used.append(device_of(given[0])), paint(*given))[1])
+    assert run("--input", "in", "--output", "out")[0] == 0
+    assert sorted(used) == sorted([0, 1] * 4 + [0])  # four pictures are worth a device
+    used.clear()
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+    assert run("--input", "in", "--output", "alone")[0] == 0
+    assert set(used) == {0}
+    for name in names:
+        assert Path("out", name).read_bytes() == Path("alone", name).read_bytes()
+
+
+def device_of(generator: Generator) -> int:
+    (device,) = {device for leaf in jax.tree.leaves(generator.params) for device in leaf.devices()}
+    return device.id
 
 
 def test_the_manifest_tells_what_was_made_of_what(run):

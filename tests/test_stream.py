@@ -24,15 +24,35 @@ def pictures(count: int):
 
 @pytest.mark.parametrize("ahead", [0, 1, 3, 9])
 def test_a_stream_gives_each_pictures_canvas_in_order(ahead):
-    made = list(extrapolate_stream(GENERATOR, pictures(5), ahead=ahead))
+    made = list(extrapolate_stream(GENERATOR, pictures(5), ahead=ahead, expected=5))
     for canvas, (img, mask) in zip(made, pictures(5), strict=True):
         np.testing.assert_array_equal(canvas, extrapolate(GENERATOR, img, mask))
 
 
+@pytest.mark.parametrize(("expected", "used"), [(15, 1), (16, 2), (31, 3), (499, 4)])
+def test_several_devices_paint_in_turn_and_the_same(monkeypatch, expected, used):
+    devices, fetch = set(), np.asarray
+
+    def asarray(value, *arguments, **more):
+        if isinstance(value, jax.Array) and value.shape == (1, 16, 24, 3):
+            devices.update(value.devices())
+        return fetch(value, *arguments, **more)
+
+    monkeypatch.setattr(np, "asarray", asarray)
+    made = list(extrapolate_stream(GENERATOR, pictures(5), expected=expected))
+    assert devices == set(jax.local_devices()[:used])
+    for canvas, (img, mask) in zip(made, pictures(5), strict=True):
+        np.testing.assert_array_equal(canvas, extrapolate(GENERATOR, img, mask))
+    devices.clear()
+    with jax.default_device(jax.local_devices()[2]):
+        list(extrapolate_stream(jax.device_put(GENERATOR, jax.local_devices()[2]), pictures(2), expected=expected))
+    assert devices == {jax.local_devices()[2]}
+
+
 def test_a_stream_of_one_size_compiles_once():
-    list(extrapolate_stream(GENERATOR, pictures(1)))
+    list(extrapolate_stream(GENERATOR, pictures(1), expected=1))
     before = compilations()
-    assert len(list(extrapolate_stream(GENERATOR, pictures(6)))) == 6
+    assert len(list(extrapolate_stream(GENERATOR, pictures(6), expected=6))) == 6
     assert compilations() == before
 
 
@@ -74,7 +94,7 @@ def test_the_next_picture_is_taken_before_one_is_put_together(monkeypatch):
         return fetch(value, *arguments, **more)
 
     monkeypatch.setattr(np, "asarray", asarray)
-    list(extrapolate_stream(GENERATOR, taken()))
+    list(extrapolate_stream(GENERATOR, taken(), expected=3))
     assert happened == ["took 0", "took 1", "waited", "took 2", "waited", "waited"]
 
 
@@ -83,7 +103,7 @@ def test_what_is_wrong_with_a_picture_is_said_with_its_number():
         yield from pictures(1)
         yield np.zeros((8, 12), np.uint8), np.ones((16, 24), bool)
 
-    stream = extrapolate_stream(GENERATOR, broken(), ahead=0)
+    stream = extrapolate_stream(GENERATOR, broken(), ahead=0, expected=2)
     assert next(stream).shape == (16, 24, 3)
     with pytest.raises(InputError, match=r"picture 1: img has shape \(8, 12\)"):
         next(stream)

@@ -3,9 +3,11 @@
 import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
+import jax
 import numpy as np
 from tqdm import tqdm
 
@@ -14,6 +16,7 @@ from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import Generator, load_generator
 from srn_jax.infer import expand, extrapolate, plan_expansion
+from srn_jax.infer.devices import on_each, share
 from srn_jax.infer.jobs import Job, check_free, list_jobs
 from srn_jax.infer.manifest import Manifest, digest_of
 from srn_jax.infer.margins import sides_for, trained_ratio
@@ -21,6 +24,7 @@ from srn_jax.infer.options import parse
 from srn_jax.infer.photo import allow_large_pictures, check_output, fitted, read_photo, write_photo
 from srn_jax.infer.texture import plan_detail
 
+_FEWEST = 4  # pictures for which a further device is used
 _MANY_PASSES = 100  # of the model, a minute on two cores or more: they are told before they begin
 
 
@@ -59,10 +63,17 @@ def run_folder(generator: Generator, jobs: list[Job], manifest: Manifest, option
     for job in (job for _, job in left if manifest.is_changed(job)):
         tqdm.write(f"{job.target} is not as it was written: it is made again", file=sys.stderr)
     manifest.save()
-    written = []
-    # Two at a time: while one is on the device, the other is decoded or encoded.
-    with ThreadPoolExecutor(2) as pool:
-        made = [pool.submit(run_one, generator, job, options, number) for number, job in left]
+    written, devices = [], share(len(left), _FEWEST)
+    replicas = on_each(devices, generator)
+
+    def run(place: int, number: int, job: Job) -> dict[str, Any]:
+        on = place % len(devices)
+        with jax.default_device(devices[on]) if len(devices) > 1 else nullcontext():
+            return run_one(replicas[on], job, options, number)
+
+    # One more than there are devices: while one picture is on a device, another is decoded or encoded.
+    with ThreadPoolExecutor(len(devices) + 1) as pool:
+        made = [pool.submit(run, place, *one) for place, one in enumerate(left)]
         try:
             for (_, job), one in zip(left, tqdm(made, unit=" pictures"), strict=True):
                 try:

@@ -16,11 +16,13 @@ from srn_jax.convolution import few_calls
 from srn_jax.errors import InputError
 from srn_jax.generator import Generator
 from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
+from srn_jax.infer.devices import on_each, share
 from srn_jax.models.layers import apply, parameter_shapes
 from srn_jax.numbers import whole
 
 ROUNDINGS = ("nearest", "truncate")
 MANY_PICTURES = 500  # after which a program of fast convolutions has won back what it takes longer to compile
+_FEWEST = 8  # pictures for which a further device is used
 
 
 class PictureError(InputError):
@@ -68,18 +70,22 @@ def extrapolate_stream(
     """Yields `extrapolate(params, img, mask)` of each (img, mask) of `pictures`, in order.
 
     While the device paints one picture, the next is taken, checked and sent to it, and the one before is put together:
-    the device does not wait for the host. One size of pictures compiles once, whatever the masks.
+    the device does not wait for the host. One size of pictures compiles once, whatever the masks. Where there are
+    several devices, they paint in turn; what they paint is the same.
 
     Args:
-      ahead: how many pictures are on the device, or wait for it, when one is asked for.
-      expected: about how many pictures there are. For 500 and more a program is compiled that may be faster, and takes
-        5 to 10 s longer to compile on a CPU (`convolution.few_calls`); its pictures differ by rounding.
+      ahead: how many pictures are on each device, or wait for it, when one is asked for.
+      expected: about how many pictures there are: each device that is used has 8 of them at least. For 500 and more a
+        program is compiled that may be faster, and takes 5 to 10 s longer to compile on a CPU
+        (`convolution.few_calls`); its pictures differ by rounding.
 
     Raises:
       PictureError (an InputError): as `extrapolate`, for the picture that it names by its number, from 0.
     """
     most_ahead = whole("ahead", ahead, 0, 2**31, "0 or more, a whole number of pictures")
-    few = whole("expected", expected, 0, 2**63, "0 or more, a whole number of pictures") < MANY_PICTURES
+    count = whole("expected", expected, 0, 2**63, "0 or more, a whole number of pictures")
+    _network(params, model)  # what is wrong with them is said before they are copied
+    replicas = on_each(share(count, _FEWEST), params)
     begun: deque[tuple[int, Callable[[], np.ndarray]]] = deque()
 
     def numbered(number: int, function: Callable[[], Any]) -> Any:
@@ -89,8 +95,9 @@ def extrapolate_stream(
             raise PictureError(number, str(error)) from error
 
     for number, (img, mask) in enumerate(pictures):
-        begun.append((number, numbered(number, partial(_begin, params, img, mask, model, rounding, few=few))))
-        if len(begun) > most_ahead:
+        begin = partial(_begin, replicas[number % len(replicas)], few=count < MANY_PICTURES)
+        begun.append((number, numbered(number, partial(begin, img, mask, model, rounding))))
+        if len(begun) > most_ahead * len(replicas):
             yield numbered(*begun.popleft())
     while begun:
         yield numbered(*begun.popleft())
