@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m srn_jax",
         description="Image extrapolation in JAX: the Semantic Regeneration Network.",
         epilog=f"programs, each with --help:\n{lines}\n\nin Python: srn_jax.load_generator, srn_jax.expand, "
-        "srn_jax.extrapolate; README.md shows each.",
+        "srn_jax.extrapolate; docs/using.md shows each.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"srn_jax {metadata.version('srn-jax')}")
