@@ -200,6 +200,10 @@ def resolve(config: Config) -> Config:
       InputError: numbers that do not fit together, with the value seen and what would fit.
     """
     config = copy.deepcopy(config)
+    for name in _BOUNDS:
+        if isinstance(value := _value(config, name), np.generic):  # which JSON does not take
+            section, setting = name.split(".")
+            setattr(getattr(config, section), setting, value.item())
     for name, value in pick(NUMERICS, config.numerics, "numerics").items():
         section, setting = name.split(".")
         if getattr(getattr(config, section), setting) is AS_NUMERICS:
@@ -250,7 +254,8 @@ def check(config: Config) -> None:
     _require(fits, config, "data.held_out_scales", "numbers in (0, 1]")
     for name in ("reconstruction", "adversarial"):
         phase = getattr(config, name)
-        _require(0 <= phase.warmup_steps <= phase.steps, config, f"{name}.warmup_steps", f"in 0..{name}.steps")
+        fits = isinstance(phase.warmup_steps, int) and 0 <= phase.warmup_steps <= phase.steps
+        _require(fits, config, f"{name}.warmup_steps", f"in 0..{name}.steps, a whole number")
     steps = config.reconstruction.steps + config.adversarial.steps
     _require(steps > 0, config, "reconstruction.steps", "at least 1")
     # Updates are counted in int32, of the critics too.
@@ -266,28 +271,31 @@ class _Bounds(NamedTuple):
     most: float
     open_below: bool = False
     open_above: bool = False
+    whole: bool = False
 
     def hold(self, value: Any) -> bool:
         """Returns whether `value` is a finite number within them."""
-        if not isinstance(value, int | float | np.integer | np.floating) or not -math.inf < value < math.inf:
+        if not isinstance(value, int if self.whole else int | float) or not -math.inf < value < math.inf:
             return False
         above = value > self.least if self.open_below else value >= self.least
         below = value < self.most if self.open_above else value <= self.most
         return bool(above and below)
 
 
-_FROM_0, _FROM_1 = (_Bounds(f"at least {least}, up to {_MOST:,}", least, _MOST) for least in (0, 1))
+_FROM_0, _FROM_1 = (
+    _Bounds(f"at least {least}, up to {_MOST:,}, a whole number", least, _MOST, whole=True) for least in (0, 1)
+)
 _TIMES_FROM_0 = _Bounds("at least 0, up to 1e+30", 0.0, 1e30)  # float32 ends at 3e38
 _ABOVE_0 = _Bounds("above 0, up to 1e+30", 0.0, 1e30, open_below=True)
 _SHARE = _Bounds("a number in [0, 1]", 0.0, 1.0)
 _DECAY = _Bounds("a number in [0, 1)", 0.0, 1.0, open_above=True)
-_SIDE = _Bounds("at least 2, up to 65,536", 2, 2**16)
+_SIDE = _Bounds("at least 2, up to 65,536, a whole number", 2, 2**16, whole=True)
 _BOUNDS = {
     "model.width": _SIDE,
     "model.blend": _SHARE,
     **{f"loss.{name}": _TIMES_FROM_0 for name in ("lambda_s", "lambda_ae", "coarse", "lambda_mrf", "lambda_style")},
     **{f"loss.{name}": _TIMES_FROM_0 for name in ("lambda_adv", "lambda_gp")},
-    "critic.width": _Bounds("at least 1, up to 65,536", 1, 2**16),
+    "critic.width": _Bounds("at least 1, up to 65,536, a whole number", 1, 2**16, whole=True),
     "critic.updates": _FROM_1,
     **{f"{phase}.steps": _FROM_0 for phase in ("reconstruction", "adversarial")},
     **{f"{phase}.learning_rate": _ABOVE_0 for phase in ("reconstruction", "adversarial")},
@@ -302,10 +310,10 @@ _BOUNDS = {
     "data.held_out_crops": _FROM_1,
     "data.flip": _SHARE,
     "data.color": _SHARE,
-    "data.threads": _Bounds("at least 1, up to 1,024", 1, 1024),
-    "data.workers": _Bounds("at least 0, up to 1,024", 0, 1024),
+    "data.threads": _Bounds("at least 1, up to 1,024, a whole number", 1, 1024, whole=True),
+    "data.workers": _Bounds("at least 0, up to 1,024, a whole number", 0, 1024, whole=True),
     "data.prefetch": _FROM_1,
-    "run.seed": _Bounds(f"at least 0, up to {MOST_SEED}", 0, MOST_SEED),
+    "run.seed": _Bounds(f"at least 0, up to {MOST_SEED}, a whole number", 0, MOST_SEED, whole=True),
     "run.average": _DECAY,
     **{f"run.{name}_every_steps": _FROM_1 for name in ("log", "image", "evaluate", "save")},
     "run.keep_newest": _FROM_1,

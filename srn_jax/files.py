@@ -40,9 +40,10 @@ def expand(path: str | Path, setting: str) -> Path:
     except OSError as error:  # whether anything is there, is for others to say
         if error.errno == errno.ENAMETOOLONG:
             longest = max(len(os.fsencode(name)) for name in expanded.parts)
-            raise InputError(
-                f"{setting} is {str(path)!r}, whose longest name has {longest} bytes; names take {_LONGEST} at most"
-            ) from error
+            much = f"whose longest name has {longest} bytes; names take {_LONGEST}"
+            if longest <= _LONGEST:
+                much = f"of {len(os.fsencode(expanded)):,} bytes; paths take some 4,000"
+            raise InputError(f"{setting} is {brief(str(path))}, {much} at most") from error
     return expanded
 
 
@@ -52,12 +53,6 @@ def beside(path: Path, kind: str) -> Path:
     if len(os.fsencode(name)) > _LONGEST:
         name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.{kind}"
     return path.with_name(name)
-
-
-def check_outside(output: Path, inputs: Path, setting: str, of: str) -> None:
-    """Raises InputError where `output` lies in the folder `inputs`, as one more picture; names the settings."""
-    if inputs.is_dir() and output.resolve().is_relative_to(inputs.resolve()):
-        raise InputError(f"{setting} {output} lies inside {of}, which would take its pictures in the next time")
 
 
 @contextlib.contextmanager
@@ -84,7 +79,7 @@ def creating(folder: Path) -> Iterator[Path]:
     Raises:
       InputError: `folder` exists and is not an empty folder, or another process makes it.
     """
-    folder = Path(os.path.abspath(folder))  # "." has no name to put something beside
+    folder = Path(os.path.realpath(folder))  # "." has no name to put something beside, and a link is not replaced
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"{folder} exists; give the name of a new folder")
     with _folder_beside(folder) as part:
@@ -105,7 +100,7 @@ def replacing_folder(folder: Path, check: Callable[[], None]) -> Iterator[Path]:
     Raises:
       InputError: as `check` does, or another process replaces it.
     """
-    folder = Path(os.path.abspath(folder))
+    folder = Path(os.path.realpath(folder))  # what a link leads to is replaced, not the link
     before = beside(folder, "before")
     with _folder_beside(folder) as part:
         if before.is_dir() and not folder.exists():  # a process was killed between the two renames below

@@ -9,7 +9,7 @@ from flax import struct
 
 from srn_jax import files
 from srn_jax.errors import InputError, brief, innermost
-from srn_jax.geometry import Size
+from srn_jax.geometry import MARGINS, Size
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import attributes, parameter_shapes
 from srn_jax.seal import check_seal
@@ -20,6 +20,7 @@ from srn_jax.tables import pick
 PARAMETERS = "generator"
 ARCHITECTURE = "architecture"
 _NEEDED = (PARAMETERS, ARCHITECTURE)  # of a checkpoint, for inference
+_MOST_SIDE = 2**16  # pixels
 _BOXED = Path(__file__).parent / "weights"
 DEFAULT = "scenes"  # what programs take where no model is named
 # What each model in the box learned from.
@@ -64,8 +65,15 @@ def from_architecture(description: dict[str, Any]) -> Generator:
         key: tuple(value) if isinstance(value, list) else value for key, value in description["model"].items()
     }
     model = pick(GENERATORS, fields.pop("name"), "the checkpoint's model")(**fields)
-    known, canvas = tuple(description["known"]), tuple(description["canvas"])
-    return Generator(parameter_shapes(model), model, known, canvas, description["margins"])
+    known, canvas, margins = (description[name] for name in ("known", "canvas", "margins"))
+    for name, size in (("known", known), ("canvas", canvas)):
+        if len(size) != 2 or any(type(side) is not int or not 0 < side <= _MOST_SIDE for side in size):
+            raise ValueError(f"{name} is {brief(size)}; it takes (height, width), up to {_MOST_SIDE:,} pixels each")
+    if any(small > large for small, large in zip(known, canvas, strict=True)) or known == canvas:
+        raise ValueError(f"known is {known} and canvas {canvas}, which is no larger")
+    if margins not in MARGINS:
+        raise ValueError(f"margins are {brief(margins)}; they take one of {', '.join(MARGINS)}")
+    return Generator(parameter_shapes(model), model, tuple(known), tuple(canvas), margins)
 
 
 def load_generator(path: str | Path = DEFAULT) -> Generator:

@@ -21,16 +21,22 @@ def is_noticed() -> None:
     """Lets Ctrl-C raise KeyboardInterrupt, as ever in Python."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.unraisablehook = _once_more
+        _comes_once_more()
 
 
-def _once_more(lost: "sys.UnraisableHookArgs") -> None:
+def _comes_once_more() -> None:
     """Sends Ctrl-C again, a moment later, where Python drops it: in a finalizer, or a callback as JAX has one."""
-    if lost.exc_type is not KeyboardInterrupt:
-        return sys.__unraisablehook__(lost)
-    later = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))
-    later.daemon = True
-    later.start()
+    others = sys.unraisablehook
+
+    def hook(lost: "sys.UnraisableHookArgs") -> None:
+        if lost.exc_type is not KeyboardInterrupt:
+            others(lost)
+            return
+        later = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))
+        later.daemon = True
+        later.start()
+
+    sys.unraisablehook = hook
 
 
 def run(main: Callable[[], int | None], interrupted: str | int = "interrupted") -> NoReturn:

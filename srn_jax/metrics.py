@@ -24,8 +24,9 @@ def scores(
     completed picture and the step in the truth; `step` is the mean absolute step, m, over that of the truth, t: more
     than 1 is a visible line, less is a blur. On plain backgrounds t is rounding noise: it counts as a grey level at
     least, in 1 + (m - t) / max(t, 1 / 255), which is m / t otherwise. `sharpness` is the mean gradient of the luma over
-    the unknown region, over that of the truth: less than 1 is a blur, more is noise; gradients are the lengths of the
-    steps to the right and downward, of pixels that have both neighbors. Equal pictures have infinite PSNR; an empty
+    the unknown region, over that of the truth, which counts as a grey level at least, as for `step`: less than 1 is a
+    blur, more is noise; gradients are the lengths of the steps to the right and downward, of pixels that have both
+    neighbors. Equal pictures have infinite PSNR; an empty
     region or border gives NaN.
 
     Args:
@@ -48,7 +49,7 @@ def scores(
         "l1_unknown": _masked_mean(absolute, mask),
         "seam": seam,
         "step": step,
-        "sharpness": _gradients(completed, mask) / _gradients(truth, mask),
+        "sharpness": _relative(_gradients(completed, mask), _gradients(truth, mask)),
     }
 
 
@@ -64,13 +65,19 @@ def _seam(
         real += (jnp.abs(real_step) * crosses).sum()
         count += 3 * crosses.sum()
     made, real = made / count, real / count
-    return difference / count, 1.0 + (made - real) / jnp.maximum(real, _GREY_LEVEL)
+    return difference / count, _relative(made, real)
+
+
+def _relative(made: Float[Array, ""], real: Float[Array, ""]) -> Float[Array, ""]:
+    """Returns made / real; a real one below a grey level, which may be rounding noise, counts as one."""
+    return 1.0 + (made - real) / jnp.maximum(real, _GREY_LEVEL)
 
 
 def _gradients(picture: Float[Array, "h w 3"], mask: Float[Array, "h w 1"]) -> Float[Array, ""]:
     luma = (picture * jnp.array(_LUMA)[None, None, :]).sum(axis=-1)
     here = luma[:-1, :-1]
-    return (jnp.hypot(luma[:-1, 1:] - here, luma[1:, :-1] - here) * mask[:-1, :-1, 0]).sum()
+    lengths = jnp.hypot(luma[:-1, 1:] - here, luma[1:, :-1] - here)
+    return _masked_mean(lengths[..., None], mask[:-1, :-1])
 
 
 def _masked_mean(values: Float[Array, "h w c"], mask: Float[Array, "h w 1"]) -> Float[Array, ""]:

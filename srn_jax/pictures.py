@@ -123,7 +123,7 @@ def list_pictures(path: str, setting: str) -> list[Path]:
     if root is None or not os.path.isdir(root):
         raise InputError(f"{setting} is {path!r}, which is no folder; it takes one that holds pictures")
     left_out = _LeftOut()
-    found = sorted(file for file in _below(root, left_out) if _is_picture(file, left_out))
+    found = sorted(file for file in _below([root], left_out) if _is_picture(file, left_out))
     if not found:
         seen = "".join(f"; {words}" for words in left_out[:1])
         raise InputError(f"{setting} is {path!r}, which holds no picture (.jpg, .png, .webp, ...){seen}")
@@ -154,9 +154,24 @@ class _LeftOut(list[str]):
         return found and (found.st_dev, found.st_ino)
 
 
-def _below(root: Path, left_out: _LeftOut) -> Iterator[Path]:
-    """Yields what is no folder below `root`: first what lies in it, then what its links lead to."""
-    hidden, seen, waiting = (".", "__MACOSX"), set(), [root]
+def check_outside(output: Path, inputs: Path, setting: str, of: str) -> None:
+    """Raises InputError where `output` lies in the folder `inputs`, or where a link in it leads; names the settings."""
+    if not inputs.is_dir():
+        return
+    starts = [inputs]
+    for _ in _below(starts, _LeftOut()):
+        pass
+    place = Path(os.path.realpath(output))
+    if any(place.is_relative_to(os.path.realpath(start)) for start in starts):
+        raise InputError(f"{setting} {output} lies inside {of}, which would take its pictures in the next time")
+
+
+def _below(waiting: list[Path], left_out: _LeftOut) -> Iterator[Path]:
+    """Yields what is no folder below `waiting`, one folder: first what lies in it, then what its links lead to.
+
+    Those links are added to `waiting`.
+    """
+    hidden, seen, root = (".", "__MACOSX"), set(), waiting[0]
     above = {left_out.identity(folder) for folder in Path(os.path.realpath(root)).parents}
     for start in waiting:
         if start is not root and left_out.identity(start) in above:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from srn_jax import config as settings
@@ -152,6 +153,9 @@ def test_a_misspelt_setting_raises():
         ({"reconstruction__learning_rate": float("inf")}, r"reconstruction.learning_rate is inf; it takes above 0"),
         ({"loss__lambda_gp": float("inf")}, r"loss.lambda_gp is inf; it takes at least 0"),
         ({"loss__lambda_gp": 1e300}, r"loss.lambda_gp is 1e\+300; it takes at least 0, up to 1e\+30"),
+        ({"data__batch": 16.5}, r"data.batch is 16.5; it takes at least 1, up to 2,147,483,647, a whole number"),
+        ({"reconstruction__steps": 2.5}, r"reconstruction.steps is 2.5; it takes at least 0"),
+        ({"reconstruction__warmup_steps": 0.5}, r"reconstruction.warmup_steps is 0.5; it takes in 0..reconstr"),
         ({"run__seed": 2**32}, r"run.seed is 4294967296; it takes at least 0, up to 4294967295"),
         ({"run__seed": 10**400}, r"run.seed is 10000\d*\.\.\.0+; it takes at least 0, up to 4294967295"),
         ({"data__batch": 10**20}, r"data.batch is 100000000000000000000; it takes at least 1, up to 2,147,483,647"),
@@ -168,6 +172,12 @@ def test_numbers_that_do_not_fit_are_refused(changes, message):
         changes = {"geometry__known": (8, 24), **changes}
     with pytest.raises(InputError, match=message):
         settings.resolve(tiny.config(**changes))
+
+
+def test_numbers_of_numpy_are_as_good_as_pythons():
+    config = settings.resolve(tiny.config(data__batch=np.int64(8), loss__lambda_adv=np.float32(0.5)))
+    assert (type(config.data.batch), config.data.batch) == (int, 8)
+    assert (type(config.loss.lambda_adv), config.loss.lambda_adv) == (float, 0.5)
 
 
 def test_variants_are_looked_up_before_anything_runs():

@@ -290,7 +290,20 @@ def test_a_file_that_the_list_lacks_is_damage_but_for_hidden_ones(checkpoint, tm
 
 
 @pytest.mark.parametrize(
-    "described", ["[" * 100_000, '{"model": 1e999}', '{"canvas": [Infinity, 8]}', '{"canvas": [' + "9" * 400 + ", 8]}"]
+    "described",
+    [
+        "[" * 100_000,
+        '{"model": 1e999}',
+        '{"canvas": [Infinity, 8]}',
+        '{"canvas": [' + "9" * 400 + ", 8]}",
+        '{"known": [0, 0]}',
+        '{"known": [8]}',
+        '{"known": [8.5, 8]}',
+        '{"known": "ab"}',
+        '{"known": [1024, 1024]}',
+        '{"margins": "up"}',
+        '{"margins": [1]}',
+    ],
 )
 def test_odd_numbers_in_a_sealed_description_are_damage(checkpoint, tmp_path, described):
     copy = Path(shutil.copytree(checkpoint, tmp_path / "copy"))

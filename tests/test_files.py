@@ -9,6 +9,7 @@ import pytest
 
 from srn_jax import InputError, files
 from srn_jax.lock import lock, locked
+from srn_jax.pictures import check_outside
 
 
 def unchecked() -> None:
@@ -194,6 +195,33 @@ def test_what_lies_inside_the_inputs_is_refused(tmp_path, output):
     (tmp_path / "in").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "in")
     with pytest.raises(InputError, match=r"--output .* lies inside --data, which would take its"):
-        files.check_outside(tmp_path / output, tmp_path / "in", "--output", "--data")
-    files.check_outside(tmp_path / "inside", tmp_path / "in", "--output", "--data")
-    files.check_outside(tmp_path / "in" / "side", tmp_path / "list.txt", "--output", "--data")
+        check_outside(tmp_path / output, tmp_path / "in", "--output", "--data")
+    check_outside(tmp_path / "inside", tmp_path / "in", "--output", "--data")
+    check_outside(tmp_path / "in" / "side", tmp_path / "list.txt", "--output", "--data")
+
+
+def test_what_lies_where_a_link_among_the_inputs_leads_is_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "round").symlink_to(tmp_path / "in" / "round")
+    for output in ("elsewhere", "elsewhere/new"):
+        with pytest.raises(InputError, match="lies inside --data"):
+            check_outside(tmp_path / output, tmp_path / "in", "--output", "--data")
+    check_outside(tmp_path / "other", tmp_path / "in", "--output", "--data")
+
+
+def test_what_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "old").touch()
+    (tmp_path / "link").symlink_to("there")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for name in ("new", "newer"):
+        with files.replacing_folder(tmp_path / "link", lambda: None) as beside:
+            (beside / name).touch()
+        assert names(tmp_path / "there") == [name]
+    with files.creating(tmp_path / "dangling") as beside:
+        (beside / "x").touch()
+    assert names(tmp_path / "nowhere") == ["x"]
+    assert names(tmp_path) == ["dangling", "link", "nowhere", "there"]
+    assert (tmp_path / "link").is_symlink()

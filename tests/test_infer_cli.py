@@ -426,10 +426,10 @@ def test_a_picture_that_memory_does_not_hold_does_not_end_the_rest(run, monkeypa
     write("in/a.png")
     write("in/b.png")
 
-    def exhausted(path: Path, *rest: object) -> None:
+    def exhausted(path: Path, *rest: object, **more: object) -> None:
         if path.name == "a.png":
             raise MemoryError
-        photo.write_photo(path, *rest)  # pyright: ignore[reportArgumentType]
+        photo.write_photo(path, *rest, **more)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(program, "write_photo", exhausted)
     status, out, err = run("--input", "in", "--output", "out")
@@ -457,11 +457,11 @@ def interrupted_after(count: int) -> Callable[..., object]:
     """Returns what writes `count` pictures, and is then interrupted."""
     written = []
 
-    def write_some(*arguments: object) -> None:
+    def write_some(*arguments: object, **more: object) -> None:
         if len(written) == count:
             raise KeyboardInterrupt
         written.append(arguments[0])
-        photo.write_photo(*arguments)  # pyright: ignore[reportArgumentType]
+        photo.write_photo(*arguments, **more)  # pyright: ignore[reportArgumentType]
 
     return write_some
 
@@ -526,8 +526,8 @@ def test_outputs_that_were_removed_in_the_middle_are_not_said_to_be_there(run, m
     for name in "abcdef":
         write(f"in/{name}.png")
 
-    def removing(path: Path, *rest: object) -> None:
-        photo.write_photo(path, *rest)  # pyright: ignore[reportArgumentType]
+    def removing(path: Path, *rest: object, **more: object) -> None:
+        photo.write_photo(path, *rest, **more)  # pyright: ignore[reportArgumentType]
         if path.name == "c.png":
             shutil.rmtree("out", ignore_errors=True)
 
@@ -633,6 +633,23 @@ def device_of(generator: Generator) -> int:
     return device.id
 
 
+def test_a_file_that_comes_while_its_picture_is_painted_stays(run, monkeypatch):
+    write("in.png")
+    paint = program.expand
+
+    def expand_while_another_writes(*given, **more):
+        Path("out.png").write_text("another's")
+        return paint(*given, **more)
+
+    monkeypatch.setattr(program, "expand", expand_while_another_writes)
+    line = refused(run("--input", "in.png", "--output", "out.png"))
+    assert line == "error: out.png has come while its picture was painted; --force replaces it"
+    assert Path("out.png").read_text() == "another's"
+    assert run("--input", "in.png", "--output", "out.png", "--force")[0] == 0
+    assert read("out.png").shape == (*CANVAS, 3)
+    assert files() == ["in.png", "out.png"]
+
+
 def test_the_manifest_tells_what_was_made_of_what(run):
     write("in/deep/a.png", noise(size=(16, 24)))
     run("--input", "in", "--output", "out", "--aspect", "16:9", "--feather", 2, "--seed", 7)
@@ -724,7 +741,7 @@ def test_a_link_to_the_output_is_no_input(run):
     write("out/b.png")
     Path("in/link").symlink_to(Path("out").absolute())
     line = refused(run("--input", "in", "--output", "out"))
-    assert "--output out lies inside --input by a link" in line
+    assert "--output out lies inside --input, which would" in line
 
 
 def test_no_two_pictures_share_an_output(run):

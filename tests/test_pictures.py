@@ -403,3 +403,12 @@ def test_files_that_may_not_be_looked_at_are_named(tmp_path, caplog, monkeypatch
     monkeypatch.setattr(os, "stat", stat)
     assert names(tmp_path) == ["a.png"]
     assert len(told(caplog, "b.png is left out: Permission denied")) == 1
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_broken_profile_of_rgb_is_left_out_and_named(tmp_path, caplog, whole):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile if whole else profile[:100]
+    Image.fromarray(noise(5, 4, 3)).save(tmp_path / "a.png", icc_profile=profile)
+    assert read_photo(tmp_path / "a.png").profile == (profile if whole else None)
+    assert len(told(caplog, "a.png: its colour profile cannot be used, and is left out")) == (not whole)

@@ -1,5 +1,6 @@
 """Data sets that are fetched by hand and lie in files: what each holds, where, and what is missing of it."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +100,7 @@ def read(layout: Layout, data: Data) -> Split:
     else:
         left = left_to_train(len(training), data, data.path)
         training, held_out = training[:left], training[left:]
-    overlap = {path.resolve() for path in training} & {path.resolve() for path in held_out}
+    overlap = {os.path.realpath(path) for path in training} & {os.path.realpath(path) for path in held_out}
     if overlap:
         raise InputError(
             f"{layout.title} in {data.path!r} would hold out {len(overlap)} pictures that it trains on, "

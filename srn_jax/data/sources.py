@@ -121,7 +121,7 @@ def split_files(data: Data, read: Callable[[str, str], list[Path]]) -> Split:
     files = read(data.path, "data.path")
     if data.held_out_path:
         held_out = read(data.held_out_path, "data.held_out_path")
-        overlap = {path.resolve() for path in files} & {path.resolve() for path in held_out}
+        overlap = {os.path.realpath(path) for path in files} & {os.path.realpath(path) for path in held_out}
         if overlap:
             raise InputError(
                 f"data.held_out_path shares {len(overlap)} pictures with data.path, such as {min(overlap)}"

@@ -22,7 +22,7 @@ from srn_jax.evaluate.judge import CanvasJudge, Judge, Judged, Scores
 from srn_jax.evaluate.perceptual import Networks
 from srn_jax.generator import DEFAULT, load_generator, loadable
 from srn_jax.numbers import MOST_SEED
-from srn_jax.pictures import write_png
+from srn_jax.pictures import check_outside, write_png
 
 _SHOWN = 6  # pictures on each contact sheet
 _KEPT = 50  # pictures at most that are all kept for the sheets; of more, those on sheets are judged once more
@@ -213,7 +213,7 @@ def _check_output(output: Path, options: argparse.Namespace) -> None:
     if output.is_file():
         raise InputError(f"--output is the file {output}; it takes a folder")
     for data in (options.data, options.data.partition(":")[2] or options.data):  # a folder, or SOURCE:FOLDER
-        files.check_outside(output, files.expand(data, "--data"), "--output", "--data")
+        check_outside(output, files.expand(data, "--data"), "--output", "--data")
     if output.is_dir() and any(output.iterdir()):
         if not options.force:
             raise InputError(f"--output {output} exists and is not empty; --force replaces its report")

@@ -103,7 +103,7 @@ def run_one(
 
     `bar` is for a picture by itself: it shows the passes, and one that is its whole canvas already is an error.
     """
-    photo = read_photo(job.source)
+    photo, there = read_photo(job.source), job.target.exists()
     if options.fit:
         photo = fitted(photo, generator.known)
     size = (photo.pixels.shape[0], photo.pixels.shape[1])
@@ -150,7 +150,7 @@ def run_one(
                 seed=options.seed,
                 progress=tell,
             )
-    write_photo(job.target, canvas, photo, (sides.top, sides.left))
+    write_photo(job.target, canvas, photo, (sides.top, sides.left), replace=options.force or there)
     return facts
 
 

@@ -1,6 +1,6 @@
 """`expand`: any margins around a picture of any size, painted in as many windows as the model needs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -73,6 +73,8 @@ def expand(
     number = numbers.seed("seed", seed)
     if progress is not None and not callable(progress):
         raise InputError(f"progress is {brief(progress)}; it takes a function of the work done and in all, or None")
+    if not isinstance(detail, bool | np.bool_):
+        raise InputError(f"detail is {brief(detail)}; it takes True or False")
     planned = plan_expansion(params, size, margins)
     levels = plan_detail(size, margins) if detail else None
     told = _Progress(progress, planned.passes, work_of(levels) if levels else 0)
@@ -135,8 +137,10 @@ def plan_expansion(params: Any, size: tuple[SupportsIndex, SupportsIndex], margi
     return plan(picture, margins, known=params.known, canvas=params.canvas, placing=params.margins)
 
 
-def _whole_size(size: tuple[Any, ...]) -> Size:
+def _whole_size(size: Any) -> Size:
     """Returns (height, width) as Python's own integers; raises InputError where they are none."""
+    if not isinstance(size, Sequence) or len(size) != 2:
+        raise InputError(f"size is {brief(size)}; it takes (height, width)")
     height, width = (
         numbers.whole("size", side, 1, numbers.MOST_PIXELS, "whole numbers of pixels, 1 or more, (height, width)")
         for side in size
@@ -144,8 +148,10 @@ def _whole_size(size: tuple[Any, ...]) -> Size:
     return height, width
 
 
-def _whole_sides(margins: tuple[Any, ...]) -> Sides:
+def _whole_sides(margins: Any) -> Sides:
     """Returns the margins as Python's own integers; raises InputError, which names the side that is none."""
+    if not isinstance(margins, Sequence) or len(margins) != 4:
+        raise InputError(f"margins are {brief(margins)}; they take four, (top, bottom, left, right)")
     return Sides(*(numbers.pixels(name, side) for name, side in zip(Sides._fields, margins, strict=True)))
 
 

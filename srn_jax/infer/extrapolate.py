@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from srn_jax.backend import compiler_options
 from srn_jax.convolution import few_calls
-from srn_jax.errors import InputError
+from srn_jax.errors import InputError, brief
 from srn_jax.generator import Generator
 from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
 from srn_jax.infer.devices import on_each, share
@@ -84,6 +84,8 @@ def extrapolate_stream(
     """
     most_ahead = whole("ahead", ahead, 0, 2**31, "0 or more, a whole number of pictures")
     count = whole("expected", expected, 0, 2**63, "0 or more, a whole number of pictures")
+    if not isinstance(pictures, Iterable):
+        raise InputError(f"pictures is {brief(pictures)}; it takes pairs (img, mask), as a list or an iterator")
     _network(params, model)  # what is wrong with them is said before they are copied
     replicas = on_each(share(count, _FEWEST), params)
     begun: deque[tuple[int, Callable[[], np.ndarray]]] = deque()
@@ -153,6 +155,8 @@ def _network(params: Any, model: nn.Module | None) -> tuple[nn.Module, Any]:
         if model is not None and model != params.model:
             raise InputError(f"params belongs to {params.model}, not to model={model}; leave model out")
         return params.model, params.params
+    if model is not None and not isinstance(model, nn.Module):
+        raise InputError(f"model is {brief(model)}; it takes a Linen module, as SRN((2, 2))")
     if model is None:
         raise InputError(
             "params is a raw parameter tree, which does not say what network it belongs to: "

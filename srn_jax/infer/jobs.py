@@ -1,13 +1,13 @@
 """What is read and what is written: one picture, or a folder of them."""
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.infer.photo import FORMATS
-from srn_jax.pictures import list_pictures
+from srn_jax.pictures import check_outside, list_pictures
 
 
 class Job(NamedTuple):
@@ -35,8 +35,8 @@ def list_jobs(source: Path, target: Path, ending: str) -> list[Job]:
         jobs = [Job(source, output)]
     else:
         raise InputError(f"--input is {str(source)!r}, which is neither a file nor a folder")
-    inputs = {job.source.resolve() for job in jobs}
-    own = [job.target for job in jobs if job.target.resolve() in inputs]
+    inputs = {os.path.realpath(job.source) for job in jobs}
+    own = [job.target for job in jobs if os.path.realpath(job.target) in inputs]
     if own:
         raise InputError(f"--output would replace the input {own[0]}")
     return jobs
@@ -58,9 +58,7 @@ def _jobs_of_folder(source: Path, target: Path, ending: str) -> list[Job]:
     pictures = list_pictures(str(source), "--input")
     if target.is_file():
         raise InputError(f"--output is the file {target}; where --input is a folder it takes a folder")
-    files.check_outside(target, source, "--output", "--input")
-    if any(picture.resolve().is_relative_to(target.resolve()) for picture in pictures):
-        raise InputError(f"--output {target} lies inside --input by a link, which would take its pictures in again")
+    check_outside(target, source, "--output", "--input")
     file = next((parent for parent in target.parents if parent.is_file()), None)
     if file is not None:
         raise InputError(f"--output is {str(target)!r}, which lies below the file {file}")

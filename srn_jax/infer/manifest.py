@@ -42,7 +42,9 @@ class Manifest:
     def _recorded(self) -> dict[str, dict[str, Any]]:
         try:
             found = files.read_json(self._file)
-            settings, pictures = dict(found["settings"]), {one["output"]: one for one in found["pictures"]}
+            settings, pictures = dict(found["settings"]), {str(one["output"]): dict(one) for one in found["pictures"]}
+            if not all(isinstance(one.get("written", {}), dict) for one in pictures.values()):
+                raise ValueError("'written' is no table")
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self._file} cannot be read ({error}); --force begins anew") from error
         changed = [key for key in {**settings, **self._settings} if settings.get(key) != self._settings.get(key)]
@@ -100,7 +102,7 @@ class Manifest:
 
     def save(self) -> None:
         """Writes the record."""
-        found = {"settings": self._settings, "pictures": sorted(self._pictures.values(), key=lambda one: one["output"])}
+        found = {"settings": self._settings, "pictures": [one for _, one in sorted(self._pictures.items())]}
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             files.write_text(self._file, json.dumps(found, indent=2) + "\n")

@@ -131,13 +131,18 @@ def check_output(path: Path, size: Size) -> None:
         )
 
 
-def write_photo(path: Path, canvas: UInt8[np.ndarray, "h w 3"], photo: Photo, corner: tuple[int, int]) -> None:
+def write_photo(
+    path: Path, canvas: UInt8[np.ndarray, "h w 3"], photo: Photo, corner: tuple[int, int], *, replace: bool = True
+) -> None:
     """Writes the canvas around `photo`, whose (top, left) is `corner`, with its profile and EXIF; whole or not at all.
 
     PNG and WebP keep all pixels, transparent ones too; JPEG is compressed, and transparent pixels are on white.
 
+    Args:
+      replace: whether a file that is there is replaced.
+
     Raises:
-      InputError: the file cannot be written.
+      InputError: the file cannot be written, or is there.
     """
     form = FORMATS[path.suffix.lower()]
     picture = Image.fromarray(canvas)
@@ -149,6 +154,10 @@ def write_photo(path: Path, canvas: UInt8[np.ndarray, "h w 3"], photo: Photo, co
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as beside:
             picture.save(beside, **form.options, **kept)
+            if not replace and path.exists():
+                raise InputError(f"{path} has come while its picture was painted; --force replaces it")
+    except InputError:
+        raise
     except (OSError, ValueError) as error:  # the latter where a format cannot hold what it is given
         raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
 

@@ -36,10 +36,11 @@ def to_colors(picture: Image.Image, profile: bytes | None) -> Colors:
     """
     colors, opacity = _apart(picture)
     made, words, space = None, (), profile[16:20] if profile else b""
-    kept = profile if space == b"RGB " and colors.mode in ("L", "RGB", "YCbCr") else None  # grey is all three alike
+    as_rgb = space == b"RGB " and colors.mode in ("L", "RGB", "YCbCr")  # grey is all three alike
+    kept = profile if as_rgb and _opens(profile) else None
     if profile and not kept:
-        fitting = _SPACES[colors.mode]
-        made = _by_profile(colors, profile) if space == fitting else None
+        fitting = space if as_rgb else _SPACES[colors.mode]
+        made = _by_profile(colors, profile) if space == fitting and not as_rgb else None
         if made is None:
             fault = "cannot be used" if space == fitting else f"is one of {_told(space)}, not of {_told(fitting)}"
             words = (f"its colour profile {fault}, and is left out",)
@@ -70,6 +71,14 @@ def _by_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
         return ImageCms.profileToProfile(picture, there, srgb, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
+
+
+def _opens(profile: bytes | None) -> bool:
+    try:
+        ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
+    except (ImageCms.PyCMSError, OSError):
+        return False
+    return True
 
 
 def _told(space: bytes) -> str:

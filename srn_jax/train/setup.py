@@ -17,6 +17,7 @@ from srn_jax.config import Config, feature_layers
 from srn_jax.data.photographs import Count, Photographs
 from srn_jax.data.pipeline import HeldOut, decoder, held_out_crops
 from srn_jax.data.sources import SOURCES
+from srn_jax.pictures import check_outside
 from srn_jax.tables import pick
 from srn_jax.train import hosts, sharding, workdir
 from srn_jax.train.start import start_from
@@ -118,7 +119,7 @@ def _check_apart(config: Config, folder: Path) -> None:
         return
     for setting in ("path", "held_out_path"):
         if given := getattr(config.data, setting):
-            files.check_outside(folder, files.expand(given, f"data.{setting}"), "--workdir", f"data.{setting}")
+            check_outside(folder, files.expand(given, f"data.{setting}"), "--workdir", f"data.{setting}")
 
 
 def _shared_settings(config: Config) -> list[str]:

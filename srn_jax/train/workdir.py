@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from srn_jax import files
-from srn_jax.config import Config
+from srn_jax.config import Config, resolve
 from srn_jax.errors import InputError
 from srn_jax.lock import lock
 
@@ -69,7 +69,8 @@ def check(workdir: Path, config: Config, inputs: dict[str, str]) -> dict[str, An
         )
     if before is not None:
         # A setting that has come since the run was started is what it was without.
-        before = flatten(_as_json(Config())) | before
+        numerics = before.get("numerics", Config().numerics)
+        before = flatten(_as_json(resolve(Config(numerics=numerics)))) | before
         settings, changeable = flatten(described), [*_CHANGEABLE]
         if config.adversarial.schedule == "constant":  # others fall towards the last step
             changeable.append("adversarial.steps")
