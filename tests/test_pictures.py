@@ -412,3 +412,27 @@ def test_a_broken_profile_of_rgb_is_left_out_and_named(tmp_path, caplog, whole):
     Image.fromarray(noise(5, 4, 3)).save(tmp_path / "a.png", icc_profile=profile)
     assert read_photo(tmp_path / "a.png").profile == (profile if whole else None)
     assert len(told(caplog, "a.png: its colour profile cannot be used, and is left out")) == (not whole)
+
+
+def test_grey_with_opacity_of_16_bits_is_rounded(tmp_path, caplog):
+    values = noise(9, 7, 2, dtype=np.uint16)
+    (tmp_path / "a.png").write_bytes(made.png(values, 4))
+    photo = read_photo(tmp_path / "a.png")
+    assert photo.transparent is not None
+    np.testing.assert_array_equal(photo.transparent[..., 2:], (values.astype(int) + 128) // 257)
+    assert told(caplog, "16 bits")
+
+
+def test_what_a_png_says_and_nothing_keeps_is_named(tmp_path, caplog):
+    text = b"zTXt", b"Raw profile type APP1\0\0" + zlib.compress(b"\nAPP1\n   0\n")
+    lost = (b"mDCV", bytes(24)), (b"cLLI", bytes(8)), (b"sBIT", b"\x10\x10"), (b"iCCP", b"x\0\0no profile"), text
+    (tmp_path / "a.png").write_bytes(made.png(noise(3, 4), 0, lost))
+    read_photo(tmp_path / "a.png")
+    for words in (
+        "mastering display",
+        "light level",
+        "number of significant",
+        "EXIF, in ImageMagick's",
+        "colour profile",
+    ):
+        assert told(caplog, f"a.png: its {words}"), words

@@ -74,7 +74,7 @@ def _how(picture: ImageFile.ImageFile) -> _Load | None:
     if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PPM"):
         return _grey
     if names == {"LA;16B"}:
-        return lambda picture, raw, depth: picture.convert("LA")  # which Pillow has as colours
+        return _grey_and_opacity
     return _both_bytes if names and names <= _OTHER_BYTE.keys() else None
 
 
@@ -93,6 +93,15 @@ def _grey(picture: ImageFile.ImageFile, raw: bytes, depth: int) -> Image.Image:
     if level is None:
         return _like(picture, eight[..., None], "L")
     return _like(picture, np.dstack([eight, np.where(values == level, 0, 255).astype(np.uint8)]), "LA")
+
+
+def _grey_and_opacity(picture: ImageFile.ImageFile, raw: bytes, depth: int) -> Image.Image:
+    """Returns grey and opacity of 16 bits: as many bytes a pixel as RGBA of 8, and so Pillow reads them all."""
+    with open_picture(raw) as other:
+        other._mode = "RGBA"
+        other.tile = [tile._replace(args=_renamed(tile.args, "RGBA")) for tile in other.tile]
+        pairs = np.asarray(other).astype(np.uint16)
+    return _like(picture, _rounded(pairs[..., ::2] << 8 | pairs[..., 1::2]), "LA")
 
 
 def _both_bytes(picture: ImageFile.ImageFile, raw: bytes, depth: int) -> Image.Image:
@@ -155,7 +164,10 @@ def _raw_mode(args: Any) -> str:
 
 
 def _swapped(args: Any) -> Any:
-    name = _OTHER_BYTE[_raw_mode(args)]
+    return _renamed(args, _OTHER_BYTE[_raw_mode(args)])
+
+
+def _renamed(args: Any, name: str) -> Any:
     return name if isinstance(args, str) else (name, *args[1:])
 
 

@@ -23,6 +23,12 @@ _ELSEWHERE = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"Raw profile 
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))([0-9])")
 # What nothing here keeps: by Pillow's names, by formats; and by marks within JPEG 2000.
 _DROPPED = {"photoshop": "its Photoshop block, with IPTC", "comment": "its comment"}
+_DROPPED_CHUNKS = {
+    b"mDCV": "its mastering display",
+    b"cLLI": "its light level",
+    b"sBIT": "its number of significant bits",
+}
+_MORE_XMP = b"http://ns.adobe.com/xmp/extension/"
 _DROPPED_OF = ("JPEG", "MPO", "GIF")
 _DROPPED_BOXES = {b"JpgTiffExif->JP2": "its EXIF", bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "its XMP"}
 _USUAL_COLORS = ((1, 2, 5, 6), (1, 2, 6, 13))  # primaries and transfers that are sRGB's, or as good as
@@ -73,6 +79,7 @@ def metadata_of(opened: ImageFile.ImageFile, raw: bytes) -> Metadata:
     lost = [words for name, words in _DROPPED.items() if opened.format in _DROPPED_OF and opened.info.get(name)]
     if opened.format == "JPEG2000":
         lost += [words for mark, words in _DROPPED_BOXES.items() if mark in raw]
+    lost += _passed_over(opened, raw)
     block = b""
     try:
         if opened.format == "TIFF":
@@ -84,6 +91,24 @@ def metadata_of(opened: ImageFile.ImageFile, raw: bytes) -> Metadata:
         lost.append(f"its EXIF, which is damaged ({error})")
     chunks = tuple(_chunks(raw)) if opened.format == "PNG" else tuple(_coding(opened, raw))
     return Metadata(block, _XMP_ORIENTATION.sub(rb"\g<1>1", _xmp_of(opened)), chunks, tuple(lost))
+
+
+def _passed_over(opened: ImageFile.ImageFile, raw: bytes) -> Iterator[str]:
+    """Yields what Pillow does not tell of a PNG or a JPEG, in words."""
+    holds_profile = False
+    if opened.format == "PNG":
+        names = {name for name, _ in _all_chunks(raw)}
+        yield from (words for name, words in _DROPPED_CHUNKS.items() if name in names)
+        if any(data.startswith(_ELSEWHERE[2]) for name, data in _all_chunks(raw) if name in _TEXTS):
+            yield "its EXIF, in ImageMagick's text APP1"
+        holds_profile = b"iCCP" in names
+    elif opened.format in ("JPEG", "MPO"):
+        head = raw[: raw.find(b"\xff\xda")]
+        if _MORE_XMP in head:
+            yield "the rest of its XMP"
+        holds_profile = b"ICC_PROFILE\0" in head
+    if holds_profile and not opened.info.get("icc_profile"):
+        yield "its colour profile, which is damaged"
 
 
 def profile_of(opened: ImageFile.ImageFile, raw: bytes) -> bytes | None:
@@ -133,10 +158,14 @@ def _xmp_of(opened: Any) -> bytes:
 
 def _chunks(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yields the texts of a PNG, and what it says of colours."""
+    for name, data in _all_chunks(raw):
+        if name in COLOR_CHUNKS or (name in _TEXTS and not data.startswith(_ELSEWHERE)):
+            yield name, data
+
+
+def _all_chunks(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
     place = 8
     while place + 8 <= len(raw):
         length, name = struct.unpack_from(">I4s", raw, place)
-        data = raw[place + 8 : place + 8 + length]
-        if name in COLOR_CHUNKS or (name in _TEXTS and not data.startswith(_ELSEWHERE)):
-            yield name, data
+        yield name, raw[place + 8 : place + 8 + length]
         place += 12 + length
