@@ -65,11 +65,17 @@ def replacing(path: Path) -> Iterator[Path]:
       InputError: another process is writing to `path`.
     """
     part = beside(path, "part")
-    with locked(part, str(path), "give another name") as held:
+    with locked(part, str(path), "give another name"):
         yield part
-        os.fsync(held.fileno())
-        os.replace(part, path)
-        _keep(path.parent)
+        put_into_place(part, path)
+
+
+def put_into_place(part: Path, path: Path) -> None:
+    """Renames a file that is written to the name that it is to have; the disk has it before."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    _keep(path.parent)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,9 @@ import numpy as np
 import pytest
 import scipy.io
 
+from srn_jax import files
 from srn_jax.errors import InputError
+from srn_jax.lock import locked
 from srn_jax.models.layers import apply
 from srn_jax.models.vgg19 import LAYERS, MEAN, VGG19, WIDTHS
 from srn_jax.vgg import __main__ as program
@@ -684,6 +686,14 @@ def test_download_completes_what_is_there(server, tmp_path, have, answers, start
     assert download(server, tmp_path / "new" / "vgg.h5") == SHA256
     assert server.starts == starts
     assert contents(tmp_path / "new") == DONE
+
+
+def test_two_do_not_fetch_one_file(server, tmp_path):
+    with locked(files.beside(tmp_path / "vgg.h5", "lock"), "the file", "wait"):
+        assert f"{tmp_path}/vgg.h5 is in use by process" in failure(server, tmp_path / "vgg.h5")
+    assert contents(tmp_path) == {}
+    assert download(server, tmp_path / "vgg.h5") == SHA256
+    assert contents(tmp_path) == DONE
 
 
 def test_download_that_is_interrupted_is_kept_and_continued(server, tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.client
-import os
 import re
 import time
 import urllib.error
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from srn_jax import files
 from srn_jax.errors import InputError
+from srn_jax.lock import locked
 
 _BLOCK = 1 << 18
 
@@ -70,13 +70,14 @@ def download(source: Source, target: Path, *, attempts: int = 5, pause: float = 
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_name(f"{target.name}.part")
-            _fetch(source, part, target, attempts, pause, timeout)
-            try:
-                digest = _check(source, part, recorded, "it is removed, and nothing is written")
-                os.replace(part, target)
-            except InputError:
-                part.unlink()
-                raise
+            with locked(files.beside(target, "lock"), str(target), "give another name"):
+                _fetch(source, part, target, attempts, pause, timeout)
+                try:
+                    digest = _check(source, part, recorded, "it is removed, and nothing is written")
+                except InputError:
+                    part.unlink()
+                    raise
+                files.put_into_place(part, target)
         if recorded is None:
             files.write_text(record, f"{digest}  {target.name}\n")
     except OSError as error:  # of the disk: _fetch has words of its own for the network's
