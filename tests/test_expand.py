@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import srn_jax
-from srn_jax import SRN, Generator, InputError, extrapolate
+from srn_jax import SRN, Generator, InputError, extrapolate, numbers
 from srn_jax.infer import plan_expansion
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.windows import Box, Sides
@@ -180,10 +180,11 @@ def test_fractions_of_pixels_are_refused(generator, name):
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.uint16, np.int64, np.uint64, np.array, jnp.int32])
 def test_integers_of_any_type_are_as_good_as_pythons(generator, kind):
     unchecked = srn_jax.expand.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
-    picture, settings = noise((30, 40)), {"top": 3, "left": 100, "feather": 5, "seed": 7}
+    picture, settings = noise((10, 12)), {"top": 3, "left": 100, "feather": 5, "seed": 7}
     expected = unchecked(generator, picture, **settings)
     found = unchecked(generator, picture, **{name: kind(value) for name, value in settings.items()})
     np.testing.assert_array_equal(found, expected)
+    assert numbers.seed("seed", kind(7)) == 7  # which tells in larger pictures alone: they have detail
     unchecked = plan_expansion.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
     margins, size = Sides(3, 0, 100, 0), (30, 40)
     expected = plan_expansion(generator, size, margins)
