@@ -38,8 +38,8 @@ EXPLANATION = (
     "across the border, the mean absolute difference of the step in the completed picture and in the real one; step "
     "at the border: its mean size m over that of the real one, t, above 1 a visible line, below 1 a blur; where t is "
     "less than a grey level, 1 + m - t in grey levels. Sharpness: the mean gradient of the luma over "
-    "the synthesized region over that of the real picture, below 1 a blur, above 1 noise. Where the real picture's "
-    "gradient is 0 it does not count."
+    "the synthesized region over that of the real picture, below 1 a blur, above 1 noise; a real one of less than a "
+    "grey level counts as for the step."
 )
 
 
