@@ -203,6 +203,7 @@ def test_integers_of_any_type_are_as_good_as_pythons(generator, kind):
         ({"top": 3, "feather": 10**12}, "feather is 1000000000000; it takes"),
         ({"top": 3, "seed": 2**32}, "seed is 4294967296; it takes a whole number, 0 to 4294967295"),
         ({"top": 3, "seed": 1.0}, "seed is 1.0; it takes a whole number"),
+        ({"top": 3, "detail": "off"}, "detail is 'off'; it takes True or False"),
         ({"top": 3, "progress": 3}, "progress is 3; it takes a function of the work done and in all, or None"),
     ],
 )
@@ -210,6 +211,20 @@ def test_what_is_no_such_number_or_function_is_refused(generator, options, messa
     unchecked = srn_jax.expand.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
     with pytest.raises(InputError, match=f"^{message}"):
         unchecked(generator, noise(), **options)
+
+
+@pytest.mark.parametrize(
+    ("size", "margins", "message"),
+    [
+        (5, (1, 0, 0, 0), r"size is 5; it takes \(height, width\)"),
+        ((8, 12), None, r"margins are None; they take four"),
+        ((8, 12), (1, 2, 3), r"margins are \(1, 2, 3\); they take four, \(top, bottom, left, right\)"),
+    ],
+)
+def test_a_plan_of_no_size_or_no_margins_is_refused(generator, size, margins, message):
+    unchecked = plan_expansion.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
+    with pytest.raises(InputError, match=message):
+        unchecked(generator, size, margins)
 
 
 def test_a_feather_reaches_no_farther_than_the_margins(generator):

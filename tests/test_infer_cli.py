@@ -696,10 +696,11 @@ def test_a_picture_that_changed_is_made_anew(run):
     assert places(read("out/b.png"), picture) == [(4, 6)]
 
 
-def test_a_broken_manifest_is_named(run):
+@pytest.mark.parametrize("text", ["{", '{"settings": {}, "pictures": [{"output": "a.png", "written": null}]}', "[3]"])
+def test_a_broken_manifest_is_named(run, text):
     write("in/a.png")
     Path("out").mkdir()
-    Path("out/manifest.json").write_text("{")
+    Path("out/manifest.json").write_text(text)
     assert "out/manifest.json cannot be read (" in refused(run("--input", "in", "--output", "out"))
 
 
@@ -926,6 +927,7 @@ def test_truncated_picture_is_refused(run, ending):
         ("in.png", "in.png/out.png", "in.png/out.png"),
         ("folder", "in.png/out", "in.png"),
         ("in.png", f"{'x' * 252}.png", "whose longest name has 256 bytes; names take 255 at most"),
+        ("in.png", f"{'x/' * 3000}a.png", "of 6,005 bytes; paths take some 4,000 at most"),
         ("x" * 256, "out.png", "whose longest name has 256 bytes; names take 255 at most"),
         ("~no_such_user/in.png", "out.png", "~no_such_user"),
         ("in.png", "~no_such_user/out.png", "~no_such_user"),

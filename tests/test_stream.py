@@ -107,6 +107,9 @@ def test_what_is_wrong_with_a_picture_is_said_with_its_number():
     assert next(stream).shape == (16, 24, 3)
     with pytest.raises(InputError, match=r"picture 1: img has shape \(8, 12\)"):
         next(stream)
+    unchecked = extrapolate_stream.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
+    with pytest.raises(InputError, match="pictures is 3; it takes pairs"):
+        next(unchecked(GENERATOR, 3))
     with pytest.raises(InputError, match="ahead is -1; it takes 0 or more"):
         next(extrapolate_stream(GENERATOR, pictures(1), ahead=-1))
     with pytest.raises(InputError, match="expected is -1; it takes 0 or more"):
