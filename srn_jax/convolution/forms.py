@@ -18,8 +18,8 @@ _FEW_CALLS = ContextVar("few_calls", default=False)
 def few_calls(few: bool = True) -> Iterator[None]:
     """Within it programs are traced that are called a `few` times: their forms are those that compile in no time.
 
-    The generator of n = 32 compiles in 0.6 s, not in 6, and that of n = 64 in 1 s, not in 9; a picture by itself takes
-    as long at n = 32, and a fifth longer at n = 64 (an AMD EPYC, 2 cores, 256 x 256).
+    On an AMD EPYC, 2 cores, 256 x 256, the generator compiles in 0.6 s, not in 7, at n = 32 and at n = 64. A picture by
+    itself takes as long at n = 32; at n = 64 0.58 s, not 0.42, so that 46 of them have won the time back.
     """
     token = _FEW_CALLS.set(few)
     try:

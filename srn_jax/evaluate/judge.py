@@ -101,7 +101,7 @@ class CanvasJudge(Judge):
     ) -> None:
         """Uses as many local devices as divide `batch`, and the networks that are given; `seed` is of detail.
 
-        For `expected` pictures of 500 and more the program is one that takes longer to compile.
+        For `expected` pictures of 100 and more the program is one that takes longer to compile.
         """
         super().__init__(generator, batch, detail)
         self._seed = seed if detail else None

@@ -21,7 +21,7 @@ from srn_jax.models.layers import apply, parameter_shapes
 from srn_jax.numbers import whole
 
 ROUNDINGS = ("nearest", "truncate")
-MANY_PICTURES = 500  # after which a program of fast convolutions has won back what it takes longer to compile
+MANY_PICTURES = 100  # after which a program of fast convolutions has won back what it takes longer to compile
 _FEWEST = 8  # pictures for which a further device is used
 
 
@@ -75,7 +75,7 @@ def extrapolate_stream(
 
     Args:
       ahead: how many pictures are on each device, or wait for it, when one is asked for.
-      expected: about how many pictures there are: each device that is used has 8 of them at least. For 500 and more a
+      expected: about how many pictures there are: each device that is used has 8 of them at least. For 100 and more a
         program is compiled that may be faster, and takes 5 to 10 s longer to compile on a CPU
         (`convolution.few_calls`); its pictures differ by rounding.
 
