@@ -35,11 +35,16 @@ def detail_tile() -> tuple[int, int]:
     return (64, 256) if jax.default_backend() == "cpu" else (1024, 1536)
 
 
-def compiler_options() -> dict[str, str]:
-    """Returns what XLA is told when it compiles a program that takes much memory.
+def compiler_options(*, gradients: bool = True) -> dict[str, str]:
+    """Returns what XLA is told when it compiles a program that takes much memory, with `gradients` in it or without.
 
     On a CPU it would else order operations for many threads, and keep twice as much at a time; the step is no slower.
+    A forward pass is faster by Eigen than by YNNPACK, which computes many small products on one core; of gradients the
+    opposite is true (benchmarks/README.md). The option is experimental: it is told to the version it was measured with.
     """
     if jax.default_backend() != "cpu":
         return {}
-    return {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
+    options = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
+    if not gradients and jax.__version_info__[:2] == (0, 10):
+        options["xla_cpu_experimental_ynn_fusion_type"] = ""
+    return options

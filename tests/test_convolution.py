@@ -9,7 +9,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from srn_jax import convolution
-from srn_jax.convolution import dilated, forms, plain, strided, upsample, winograd
+from srn_jax.convolution import dilated, forms, narrow, plain, strided, upsample, winograd
 from srn_jax.convolution.plain import Geometry
 
 CASES = [  # (inputs, taps, stride, dilation)
@@ -20,6 +20,7 @@ CASES = [  # (inputs, taps, stride, dilation)
     ((8, 12), (3, 3), 1, 2),
     ((3, 5), (3, 3), 1, 16),  # the kernel reaches beyond the map on all sides
 ]
+PARTS = ("output", "input_gradient", "kernel_gradient")
 
 
 def draw(*shape: int, key: int = 0) -> jax.Array:
@@ -71,6 +72,53 @@ def test_winograd_equals_the_plain_form_in_all_three_parts(monkeypatch, inputs, 
         fast, reference = getattr(winograd, part)(g, *arrays), getattr(plain, part)(g, *arrays)
         assert fast.shape == reference.shape
         assert jnp.linalg.norm(fast - reference) < 1e-5 * jnp.linalg.norm(reference), part
+
+
+@pytest.mark.parametrize(
+    ("inputs", "taps"), [((16, 8), (3, 3)), ((16, 12), (5, 5)), ((7, 4), (7, 3)), ((2, 2), (1, 1))]
+)
+@pytest.mark.parametrize("most_bytes", [2**26, 1])  # at once; in strips, where rows allow
+def test_narrow_convolutions_equal_the_plain_form_in_all_three_parts(monkeypatch, inputs, taps, most_bytes):
+    monkeypatch.setattr(narrow, "_MOST_BYTES", most_bytes)
+    g = Geometry(1, 1, inputs, taps)
+    x, kernel, y = draw(2, *inputs, 3), draw(*taps, 3, 4, key=1), draw(2, *inputs, 4, key=2)
+    for part, arrays in (("output", (x, kernel)), ("input_gradient", (y, kernel)), ("kernel_gradient", (x, y))):
+        made, reference = getattr(narrow, part)(g, *arrays), getattr(plain, part)(g, *arrays)
+        assert made.shape == reference.shape
+        assert jnp.linalg.norm(made - reference) < 2e-6 * jnp.linalg.norm(reference), part
+
+
+@pytest.mark.parametrize(
+    ("ins", "outs", "inputs", "fast"),
+    [
+        (16, 3, (256, 256), PARTS),  # the last layer at n = 32
+        (3, 32, (128, 128), PARTS[:1]),  # the first
+        (32, 16, (256, 256), PARTS[2:]),
+        (64, 3, (256, 256), PARTS[2:]),
+        (16, 3, (256, 255), PARTS[2:]),  # no pairs
+        (24, 24, (256, 256), ()),
+    ],
+)
+def test_which_convolutions_are_narrow(ins, outs, inputs, fast):
+    g = Geometry(1, 1, inputs, (3, 3))
+    assert tuple(p for p in PARTS if forms.pick(p, g, ins, outs, jnp.float32) is getattr(narrow, p)) == fast
+    assert not narrow.suits("kernel_gradient", g._replace(stride=2), ins, 3)
+    assert not narrow.suits("kernel_gradient", g._replace(taps=(2, 2)), ins, 3)
+
+
+@pytest.mark.parametrize(
+    ("ins", "outs", "side", "fast"),
+    [
+        (64, 64, 64, PARTS),
+        (64, 64, 128, PARTS[2:]),  # where XLA's own uses all cores, fewer products do not pay for their transforms
+        (32, 128, 128, (PARTS[0], PARTS[2])),  # 9 x 32 sums an output: XLA's own uses one core
+        (128, 128, 64, PARTS),
+        (32, 32, 64, ()),
+    ],
+)
+def test_where_minimal_filtering_pays(ins, outs, side, fast):
+    g = Geometry(1, 1, (side, side), (3, 3))
+    assert tuple(p for p in PARTS if forms.pick(p, g, ins, outs, jnp.float32) is getattr(winograd, p)) == fast
 
 
 @pytest.mark.parametrize(
@@ -160,9 +208,6 @@ def test_a_kernel_that_all_devices_share_gets_the_sum_of_their_gradients():
     spread = jax.shard_map(gradients, mesh=mesh, in_specs=specs, out_specs=specs)
     for a, b in zip(jax.jit(spread)(x, kernel), gradients(x, kernel), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
-
-
-PARTS = ("output", "input_gradient", "kernel_gradient")
 
 
 @pytest.mark.parametrize(

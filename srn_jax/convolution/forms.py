@@ -8,7 +8,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array
 
 from srn_jax.backend import own_forms_pay, sub_grids_pay
-from srn_jax.convolution import dilated, plain, strided, winograd
+from srn_jax.convolution import dilated, narrow, plain, strided, winograd
 from srn_jax.convolution.plain import Geometry
 
 _FEW_CALLS = ContextVar("few_calls", default=False)
@@ -35,5 +35,5 @@ def pick(part: str, g: Geometry, ins: int, outs: int, dtype: DTypeLike) -> Calla
     """
     own = ()
     if not _FEW_CALLS.get():
-        own = (winograd, strided) if own_forms_pay(dtype) else (dilated,) if sub_grids_pay() else ()
+        own = (narrow, winograd, strided) if own_forms_pay(dtype) else (dilated,) if sub_grids_pay() else ()
     return getattr(next((form for form in own if form.suits(part, g, ins, outs)), plain), part)

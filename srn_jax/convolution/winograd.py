@@ -23,7 +23,10 @@ _POINTS = {  # at which polynomials are interpolated, by m + r - 1; infinity bes
 }
 # Of transformed inputs and products: what is larger goes by strips and images, one after the other.
 _MOST_BYTES = 2**26
-_FEWEST_CHANNELS = 64
+_FEWEST_CHANNELS = 32
+_SUMS_OF_ONE_CORE = 320  # XLA's own convolution of no more products for an output leaves the other cores idle
+# Of products that are spared by values that are transformed, so that it pays: by benchmarks.convolutions, n = 16 to 64.
+_LEAST_GAIN = {"kernel_gradient": 25, "one core": 21, "small map": 24, "large map": 40}
 
 _Matrix = Float[np.ndarray, "_ _"]
 
@@ -37,8 +40,15 @@ def suits(part: str, g: Geometry, ins: int, outs: int) -> bool:
     """Returns whether the form exists for this part of a convolution, and is faster than XLA's on a CPU."""
     if not exists(g) or min(ins, outs) < _FEWEST_CHANNELS:
         return False
+    gain = ins * outs / (ins + outs)
+    if part == "kernel_gradient":
+        return gain >= _LEAST_GAIN["kernel_gradient"]
     # XLA's own 5 x 5 runs at the cores' peak but in the kernel's gradient, and so does its 3 x 3 on large maps.
-    return part == "kernel_gradient" or (g.taps[0] == 3 and _bytes(g, ins, outs) <= _MOST_BYTES)
+    if g.taps[0] != 3 or _bytes(g, ins, outs) > _MOST_BYTES:
+        return False
+    read = ins if part == "output" else outs
+    where = "one core" if 9 * read <= _SUMS_OF_ONE_CORE else "small map" if max(g.inputs) <= 64 else "large map"
+    return gain >= _LEAST_GAIN[where]
 
 
 def output(g: Geometry, x: Float[Array, "b h w c"], kernel: Float[Array, "r r c d"]) -> Float[Array, "b h w d"]:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from srn_jax import metrics
+from srn_jax.backend import compiler_options
 from srn_jax.convolution import few_calls
 from srn_jax.detail import LEAST_SIDE, plan_levels
 from srn_jax.errors import InputError
@@ -111,7 +112,9 @@ class CanvasJudge(Judge):
         parts, whole = jax.sharding.PartitionSpec("batch"), jax.sharding.PartitionSpec()
         spread = partial(jax.shard_map, mesh=mesh, out_specs=parts, check_vma=False)
         paint = partial(_paint, generator.model, expected < MANY_PICTURES)
-        self._paint = jax.jit(spread(paint, in_specs=(whole, parts, parts)))
+        self._paint = jax.jit(
+            spread(paint, in_specs=(whole, parts, parts)), compiler_options=compiler_options(gradients=False)
+        )
         self._score = jax.jit(spread(_score, in_specs=(parts, parts, parts)))
         everywhere = jax.sharding.NamedSharding(mesh, whole)
         self._params = jax.device_put(generator.params, everywhere)
