@@ -37,6 +37,8 @@ class Layer(NamedTuple):
     upsampled: bool = False
 
 
+# Of each kind of layer one, for the short form.
+_KINDS = ("cpn/conv1", "cpn/conv4", "cpn/conv10, dilated", "cpn/conv13, upsampling", "critic/conv2", "critic/conv3")
 LAYERS = (
     Layer("cpn/conv1", 1, 1, 1, 5),
     Layer("cpn/conv2", 1, 1, 1, stride=2),
@@ -54,6 +56,9 @@ LAYERS = (
     Layer("critic/conv2", 2, 1, 2, 5, 2),
     Layer("critic/conv3", 4, 2, 4, 5, 2),
 )
+
+
+SHORT = tuple(layer for layer in LAYERS if layer.name in _KINDS)
 
 
 def xla(g: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -123,7 +128,7 @@ def measure(function: Callable[..., Any], arrays: tuple[jax.Array, ...], rounds:
 def rows(given: Any) -> list[list[str]]:
     """Returns a row for each layer and what is computed of it."""
     made = []
-    for layer in tqdm(LAYERS, file=sys.stderr, desc="measuring"):
+    for layer in tqdm(SHORT if given.short else LAYERS, file=sys.stderr, desc="measuring"):
         inputs = tuple(side // layer.scale for side in given.canvas)
         outer = tuple(2 * side for side in inputs) if layer.upsampled else inputs
         g = Geometry(layer.stride, layer.dilation, outer, (layer.taps, layer.taps))

@@ -1,10 +1,11 @@
 """How long a user waits for the first picture: whole processes, from the command to the file.
 
-    python -m benchmarks.first_picture [--rounds 5]
+    python -m benchmarks.first_picture [--rounds 5] [--short]
 
 A photograph of 600x400 is made 1200x800 by `python -m srn_jax.infer`, two passes of the model in the box: cold, with
 no compiled programs at hand, and warm, with those of the run before; and by a PyTorch script that does the same without
-detail (`benchmarks/peer/first_picture.py`). They take turns. Peak memory is the whole process's.
+detail (`benchmarks/peer/first_picture.py`). They take turns. Peak memory is the whole process's. --short is small and
+quick, to see whether all works: a photograph of 192x128, and times mean little.
 """
 
 import os
@@ -27,6 +28,7 @@ from benchmarks.peer.weights import flatten
 from srn_jax import load_generator
 
 _PEER = "PyTorch, eager, without detail"
+_SIZE, _SHORT_SIZE = (600, 400), (192, 128)  # width and height of the photograph
 _LEVELS = 6  # of 255, on average: enlarged by another filter
 _COLUMNS = ("what", "median s", "min s", "over the peer", "peak MB")
 
@@ -57,19 +59,20 @@ def main() -> None:
     """Runs the program."""
     made = options.bare("first_picture", __doc__)
     made.add_argument("--rounds", type=options.at_least_1, default=5, help="processes of each kind (default 5)")
-    rounds = made.parse_args().rounds
+    made.add_argument("--short", action="store_true", help="a small photograph; times mean little")
+    given = made.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        print(measure(Path(name), rounds))
+        print(measure(Path(name), given.rounds, _SHORT_SIZE if given.short else _SIZE))
 
 
-def measure(folder: Path, rounds: int) -> str:
-    """Returns the table; `folder` is for what is made."""
+def measure(folder: Path, rounds: int, size: tuple[int, int]) -> str:
+    """Returns the table; `folder` is for what is made, `size` the photograph's width and height."""
     photo, weights = folder / "photo.png", folder / "weights.npz"
     with (
         resources.as_file(resources.files("srn_jax.demo") / "examples" / "scenes.jpg") as path,
         Image.open(path) as one,
     ):
-        one.resize((600, 400)).save(photo)
+        one.resize(size).save(photo)
     np.savez(weights, **flatten(load_generator().params))  # pyright: ignore[reportArgumentType]
     ours = {f"{heat}, {what}": (heat, what) for what in ("without detail", "with detail") for heat in ("cold", "warm")}
     found: dict[str, list[Process]] = {one: [] for one in (*ours, _PEER)}

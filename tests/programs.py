@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,20 +14,15 @@ from srn_jax import config as settings
 from srn_jax.store import read_arrays
 from srn_jax.train.state import TrainState
 from tests import tiny
+from tests.forked import Process
 
 ROOT = Path(__file__).parent.parent
 
 
-def start(folder: Path, *arguments: str, devices: int = 1, host: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, devices: int = 1, host: tuple[str, ...] = ()) -> Process:
     """Starts the tiny run in `folder` on so many virtual CPU devices; `host` holds the flags of one host of several."""
-    return subprocess.Popen(
-        [*command(folder, *arguments), *host],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=environment(devices),
-    )
+    _, _, *run = command(folder, *arguments)
+    return Process(*run, *host, environment=environment(devices))
 
 
 def command(folder: Path, *arguments: str) -> list[str]:
@@ -40,12 +34,17 @@ def environment(devices: int = 1) -> dict[str, str]:
     """Returns the environment for so many virtual CPU devices."""
     # As in conftest.py, which says why; but for the number of devices.
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
-    return os.environ | {"XLA_FLAGS": flags, "PJRT_NPROC": "16", "JAX_PLATFORMS": "cpu"}
+    return os.environ | {
+        "XLA_FLAGS": flags,
+        "PJRT_NPROC": "16",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # the many small programs of a start too
+    }
 
 
 def start_hosts(
     folder: Path, hosts: int, *arguments: str, devices: int = 1, last: tuple[str, ...] = (), last_devices: int = 0
-) -> list[subprocess.Popen[str]]:
+) -> list[Process]:
     """Starts the tiny run on several hosts of so many devices each; the last of them has arguments of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -62,7 +61,7 @@ def start_hosts(
     ]
 
 
-def finish(*processes: subprocess.Popen[str], status: int = 0) -> list[str]:
+def finish(*processes: Process, status: int = 0) -> list[str]:
     """Waits for processes that must end with `status`; returns what each wrote to standard output, without Gloo's."""
     outputs = [process.communicate(timeout=300) for process in processes]
     for process, (out, err) in zip(processes, outputs, strict=True):
@@ -71,7 +70,7 @@ def finish(*processes: subprocess.Popen[str], status: int = 0) -> list[str]:
     return ["".join(line for line in out.splitlines(True) if "[Gloo]" not in line) for out, _ in outputs]
 
 
-def wait_for_step(folder: Path, step: int, *processes: subprocess.Popen[str]) -> None:
+def wait_for_step(folder: Path, step: int, *processes: Process) -> None:
     """Returns once the run has logged that step."""
     log, deadline = folder / "metrics.jsonl", time.monotonic() + 200
     while not (log.exists() and f'"step": {step},' in log.read_text()):

@@ -69,8 +69,8 @@ def test_it_trains_restores_and_extrapolates(name, tmp_path):
     outcome = train(config, tmp_path)
     assert outcome.checkpoint
     assert outcome.checkpoint.name == str(2 + config.adversarial.steps)
-    before = init(config).params
-    moved = jax.tree.map(lambda a, b: float(np.abs(a - np.asarray(b)).max()), outcome.generator.params, before)
+    start = init(config)
+    moved = jax.tree.map(lambda a, b: float(np.abs(a - np.asarray(b)).max()), outcome.generator.params, start.params)
     assert all(change > 0 for change in jax.tree.leaves(moved)), moved  # nothing is left out of the training
 
     generator = load_generator(tmp_path)
@@ -84,7 +84,7 @@ def test_it_trains_restores_and_extrapolates(name, tmp_path):
     np.testing.assert_array_equal(canvas[3 : 3 + known[0], 9 : 9 + known[1]], picture)
     assert canvas[mask[..., 0] == 1].std() > 0
 
-    told = start_from(str(tmp_path), init(config), build_networks(config).generator)[1]
+    told = start_from(str(tmp_path), start, build_networks(config).generator)[1]
     assert told.startswith("generator, critics, Adam (")
     assert train(config, tmp_path).checkpoint == outcome.checkpoint  # it is finished, and says so by doing nothing
 

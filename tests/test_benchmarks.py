@@ -168,7 +168,7 @@ def test_numbers_that_do_not_fit_get_a_line(given):
 
 def test_the_first_picture():
     pytest.importorskip("torch")
-    done = run("benchmarks.first_picture", "--rounds", "1")
+    done = run("benchmarks.first_picture", "--short", "--rounds", "1")
     rows = cells(done.stdout)
     assert [row[0] for row in rows[:4]] == [
         f"{heat}, {what} detail" for what in ("without", "with") for heat in ("cold", "warm")

@@ -84,10 +84,9 @@ def assert_close(actual, expected, tolerance: float) -> None:
     ("devices", "changes"),
     [
         (1, {"compute__accumulate": 2}),
-        (1, {"compute__accumulate": 8, "geometry__masks_per_batch": "each"}),
         (1, {"compute__remat": "networks"}),
         (4, {"parallel": "pmap"}),
-        (2, {"parallel": "pmap", "compute__remat": "networks", "compute__accumulate": 4}),
+        (4, {"parallel": "pmap", "compute__remat": "networks", "compute__accumulate": 2}),  # parts of one picture
     ],
     ids=str,
 )
@@ -102,19 +101,18 @@ def test_pmap_is_shard_map():
     assert_close(metrics, others, 1e-6)
 
 
-@pytest.mark.parametrize(
-    ("changes", "smaller"), [({"compute__remat": "networks"}, 0.95), ({"compute__accumulate": 4}, 0.85)], ids=str
-)
 @pytest.mark.slow
-def test_less_memory_is_what_it_is_for(changes, smaller):
+def test_less_memory_is_what_they_are_for():
     sizes = []
-    for chosen in ({}, changes):
+    for chosen in ({}, {"compute__remat": "networks"}, {"compute__accumulate": 4}):
         step, mesh = build(1, 1, geometry__known=(32, 32), geometry__canvas=(64, 64), model__width=16, **chosen)
         state, images = inputs(step, mesh)
         program = sharding.compile_step(step, mesh)
         lowered = program.lower(state, images, sharding.put_replicated(mesh, VGG))  # pyright: ignore[reportFunctionMemberAccess]
         sizes.append(lowered.compile().memory_analysis().temp_size_in_bytes)
-    assert sizes[1] < smaller * sizes[0], sizes
+    whole, remat, accumulated = sizes
+    assert remat < 0.95 * whole, sizes
+    assert accumulated < 0.85 * whole, sizes
 
 
 @pytest.mark.slow

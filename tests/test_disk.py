@@ -66,7 +66,7 @@ def run_on_small_disk(tmp_path: Path, meanwhile: str, *arguments: str) -> tuple[
 
 @pytest.mark.slow
 def test_a_disk_that_is_full_while_saving_is_named_and_the_last_good_checkpoint_stays(tmp_path):
-    many = ("--config.reconstruction.steps=30", "--config.adversarial.steps=0", "--config.run.save_every_steps=1")
+    many = ("--config.reconstruction.steps=12", "--config.adversarial.steps=0", "--config.run.save_every_steps=1")
     err, folder = run_on_small_disk(tmp_path, "true", *many, "--config.run.keep_newest=100")
     last = err.strip().splitlines()[-1]
     assert "could not be saved" in last

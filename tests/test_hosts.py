@@ -41,20 +41,22 @@ def test_two_hosts_of_two_devices_train_as_one_of_four(one_by_four):
     assert_close(one_by_four, folder)
 
 
-@pytest.mark.parametrize("continued", [(1, 4), (4, 1)])
-def test_killed_hosts_go_on_as_another_number_of_them(one_by_four, continued):
-    folder = one_by_four.with_name(f"killed_{continued[0]}")
-    processes = programs.start_hosts(folder, 2, *STEPS, "--config.run.save_every_steps=2", devices=2)
-    programs.wait_for_step(folder, 7 if continued == (1, 4) else 13, *processes)
-    for process in processes:
-        process.kill()
-        process.communicate()
-    there = programs.steps_of(folder)
-    assert there
-    assert max(there) < 20
-    number, devices = continued
-    out, *_ = programs.finish(*programs.start_hosts(folder, number, *STEPS, devices=devices))
-    assert f"continuing from step {max(there)}" in out
+def test_killed_hosts_go_on_as_another_number_of_them(one_by_four):
+    folder, there = one_by_four.with_name("killed"), [0]
+    for number, devices, killed_at in ((2, 2, 7), (1, 4, 13), (4, 1, None)):  # once in each phase
+        often = ("--config.run.save_every_steps=2",) if killed_at else ()
+        processes = programs.start_hosts(folder, number, *STEPS, *often, devices=devices)
+        if killed_at:
+            programs.wait_for_step(folder, killed_at, *processes)
+            for process in processes:
+                process.kill()
+            outputs = [process.communicate()[0] for process in processes]
+        else:
+            outputs = programs.finish(*processes)
+        if max(there):
+            assert f"continuing from step {max(there)}" in outputs[0]
+        there = programs.steps_of(folder)
+        assert killed_at is None or killed_at - 3 <= max(there) < 20
     assert_close(one_by_four, folder)
 
 

@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -11,13 +10,14 @@ import numpy as np
 import pytest
 
 from tests import programs
+from tests.forked import Process
 
 pytestmark = pytest.mark.slow
 KILLS = 20
-STEPS = 120  # of each phase; 20 lives of a second or so do not reach the end
+FIRST, SECOND = 16, 104  # steps of the phases; 20 lives of half a second or so see both, and do not reach the end
 SETTINGS = (
-    f"--config.reconstruction.steps={STEPS}",
-    f"--config.adversarial.steps={STEPS}",
+    f"--config.reconstruction.steps={FIRST}",
+    f"--config.adversarial.steps={SECOND}",
     "--config.run.save_every_steps=2",
 )
 
@@ -32,21 +32,21 @@ def live_and_die(folder: Path, chance: random.Random) -> bool:
     """Starts the run, kills it, and returns whether a save was under way. One in five dies while it starts."""
     process = programs.start(folder, *SETTINGS)
     if chance.random() < 0.2:
-        time.sleep(chance.uniform(0.0, 6.0))
+        time.sleep(chance.uniform(0.0, 4.0))
     else:
         before, deadline = last_logged(folder), time.monotonic() + 120
         while last_logged(folder) in (0, before):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        time.sleep(chance.uniform(0.0, 1.0))
+        time.sleep(chance.uniform(0.0, 0.6))
     process.kill()
     _, err = process.communicate()
     assert process.returncode == -9, f"ended by itself before it was killed: {err}"
     return any((folder / "checkpoints").glob(".*"))
 
 
-def children(process: subprocess.Popen[str]) -> list[int]:
+def children(process: Process) -> list[int]:
     """Returns the processes that any thread of the run has started."""
     threads = Path(f"/proc/{process.pid}/task").glob("*/children")
     return [int(pid) for thread in threads for pid in thread.read_text().split()]
@@ -100,7 +100,7 @@ def test_twenty_kills_change_nothing(tmp_path):
     saving = sum(live_and_die(killed, chance) for _ in range(KILLS))
     assert saving >= 2  # some of them must have hit a save
     programs.finish(programs.start(killed, *SETTINGS))
-    for a, b in zip(programs.saved(whole, 2 * STEPS), programs.saved(killed, 2 * STEPS), strict=True):
+    for a, b in zip(programs.saved(whole, FIRST + SECOND), programs.saved(killed, FIRST + SECOND), strict=True):
         np.testing.assert_array_equal(a, b)
     assert programs.logged(whole) == programs.logged(killed)
     assert programs.steps_of(whole) == programs.steps_of(killed)

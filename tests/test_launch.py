@@ -208,6 +208,7 @@ def test_slurm_goes_on_after_its_time_ran_out(tmp_path):
         "--config.model.width=4",
         "--config.critic.width=4",
         "--config.run.log_every_steps=1",
+        "--config.data.held_out_crops=1",
     ]
     for continued in (False, True):
         before = metrics.read_text().count("\n") if continued else 0

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.forked import Process
+from tests.programs import environment
+
 ROOT = Path(__file__).parent.parent
 TINY = [
     "--config.reconstruction.steps=6",
@@ -61,8 +64,9 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 )
 @pytest.mark.slow
 def test_mistakes_get_one_line_and_leave_nothing(tmp_path, arguments, message):
-    code, out, err = finish(start(*arguments, folder=tmp_path / "run"))
-    assert code == 2
+    process = Process("srn_jax.main", f"--workdir={tmp_path}/run", *arguments, environment=environment())
+    out, err = process.communicate()
+    assert process.returncode == 2
     assert out == ""
     last = err.strip().splitlines()
     assert len(last) == 1, err

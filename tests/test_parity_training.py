@@ -1,6 +1,7 @@
 """ID-MRF, and whole updates (losses, gradients, Adam), under `numerics="release"` against the authors' arrays."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -125,10 +126,18 @@ class Setup:
     vgg: dict
 
     def critic_update(self, state: TrainState):
-        return jax.jit(self.step.critic_update)(state, self.batch)
+        return self._critic_update(state, self.batch)
 
     def generator_update(self, state: TrainState):
-        return jax.jit(self.step.generator_update)(state, self.batch, self.vgg)
+        return self._generator_update(state, self.batch, self.vgg)
+
+    @functools.cached_property  # traced once for all updates
+    def _critic_update(self):
+        return jax.jit(self.step.critic_update)
+
+    @functools.cached_property
+    def _generator_update(self):
+        return jax.jit(self.step.generator_update)
 
 
 def as_stored(name: str, variable: str, tree: dict) -> np.ndarray:

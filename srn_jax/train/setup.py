@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from clu import parameter_overview
+from jaxtyping import Array, Key
 
 from srn_jax import files
 from srn_jax.config import Config, feature_layers
@@ -49,7 +50,7 @@ class Setup:
       steps: the phases' steps, in order.
       inputs: what tells photographs and filters from others, by their part in the run.
       vgg: VGG-19's parameters on every device; {} where no phase needs them.
-      state: the state of step 0.
+      state: the state of step 0; its shapes alone where the folder has a checkpoint to go on from.
       started: where its weights come from, in words; "" if they are as drawn.
     """
 
@@ -81,10 +82,11 @@ def prepare(config: Config, folder: Path) -> Setup:
         steps = build_steps(config, networks, sharding.AXIS)
         for step in steps:
             sharding.compile_step(step, mesh)  # looks its variants up; compiles when it is called
-    state = _init(config, networks, mesh)
+    continued = workdir.has_checkpoint(folder)
+    state = _init(config, networks, mesh, drawn=not continued)
     with hosts.agreeing():
         started = ""
-        if config.run.start_from and not workdir.has_checkpoint(folder):
+        if config.run.start_from and not continued:
             state, taken = start_from(config.run.start_from, state, networks.generator)
             started = f"starting from {config.run.start_from}: {taken}"
             if len(steps) > 1:
@@ -136,13 +138,18 @@ def _fingerprint(parameters: Any) -> str:
     return checksum.hexdigest().decode() if parameters else "none"
 
 
-def _init(config: Config, networks: Networks, mesh: jax.sharding.Mesh) -> TrainState:
-    init = jax.jit(
-        lambda key: init_state(key, config, networks),
-        out_shardings=sharding.replicated(mesh),
-        compiler_options={"xla_backend_optimization_level": 0},  # it runs once: compiled in a third of the time
-    )
-    return init(jax.random.key(config.run.seed))
+def _init(config: Config, networks: Networks, mesh: jax.sharding.Mesh, *, drawn: bool) -> TrainState:
+    """Returns the state of step 0; if it need not be drawn its shapes alone, for which nothing is compiled."""
+    key, everywhere = jax.random.key(config.run.seed), sharding.replicated(mesh)
+
+    def init(key: Key[Array, ""]) -> TrainState:
+        return init_state(key, config, networks)
+
+    if not drawn:
+        shapes = jax.eval_shape(init, key)
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere), shapes)
+    # It runs once: compiled in a third of the time.
+    return jax.jit(init, out_shardings=everywhere, compiler_options={"xla_backend_optimization_level": 0})(key)
 
 
 def _read_data(config: Config) -> Data:
