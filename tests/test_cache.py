@@ -78,9 +78,9 @@ def test_what_jax_was_told_goes_before_the_default(tmp_path, monkeypatch):
 
 def test_help_needs_no_home_folder():
     program = (
-        "import pathlib, runpy, sys\n"
+        "import os, pathlib, runpy, sys\n"
         "def none(*_): raise RuntimeError('Could not determine home directory.')\n"
-        "pathlib.Path.home = none\n"
+        "pathlib.Path.home, os._exit = none, sys.exit\n"  # a program's own end would be the end of all
         "for name in sys.argv[1:]:\n"
         "    sys.argv = [name, '--help']\n"
         "    try:\n"
@@ -93,7 +93,7 @@ def test_help_needs_no_home_folder():
     command = [sys.executable, "-c", program, *PROGRAMS]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert all(f"\n{name} helped\n" in ended.stdout for name in PROGRAMS)
+    assert [name for name in PROGRAMS if f"\n{name} helped\n" not in ended.stdout] == []
 
 
 def test_a_folder_with_a_percent_sign_is_told_in_help():

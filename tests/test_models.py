@@ -78,7 +78,8 @@ def test_masks_of_their_own_equal_one_image_at_a_time(name):
     tolerance = golden_cases.rounding(golden_cases.sums(params))
     together, _ = run(model, params, image, masks)
     for i in range(2):
-        alone, _ = run(model, params, image[[i, i]], masks[[i, i]])  # twice, so that it is the same program
+        twice = np.array([i, i])  # so that it is the same program
+        alone, _ = run(model, params, image[twice], masks[twice])
         np.testing.assert_allclose(together[i], alone[0], atol=tolerance)
 
 
