@@ -178,7 +178,7 @@ def test_fractions_of_pixels_are_refused(generator, name):
 
 
 LARGE = noise((40, 48))  # for the tests' generator, which paints it in few windows
-WIDER = {"top": 3, "left": 100, "feather": 5, "seed": 7}  # with the picture's width too much for 8 bits
+WIDER: dict[str, Any] = {"top": 3, "left": 100, "feather": 5, "seed": 7}  # with the picture's width too much for 8 bits
 
 
 @pytest.fixture(scope="module")
