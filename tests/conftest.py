@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sys
 import tempfile
+from functools import partial
 
 import pytest
 
@@ -30,6 +32,17 @@ install_import_hook("srn_jax", "beartype.beartype")
 import jax  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def quick_detail(monkeypatch) -> None:
+    """Has detail made quickly, in small tiles: wherever it is used, the same few programs."""
+    from srn_jax.detail import synthesize, work_of
+    from tests.tiny import QUICK_DETAIL, TILE
+
+    told = {"settings": QUICK_DETAIL, "tile": TILE}
+    monkeypatch.setattr(sys.modules["srn_jax.infer.expand"], "work_of", partial(work_of, **told))
+    monkeypatch.setattr("srn_jax.infer.texture.synthesize", partial(synthesize, **told))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from srn_jax.models.contextual_attention import contextual_attention
 
+attend = jax.jit(contextual_attention)
+
 
 def patch(x: np.ndarray, top: int, left: int, size: int) -> np.ndarray:
     """Returns the patch of `x` [h, w, c] whose first pixel is (top, left), zeros beyond the border."""
@@ -69,23 +71,23 @@ def case():
 def test_it_equals_the_loops(case):
     features, mask = case
     expected = [attention_by_loops(f, m[..., 0]) for f, m in zip(features, mask, strict=True)]
-    actual = jax.jit(contextual_attention)(features, mask)
+    actual = attend(features, mask)
     np.testing.assert_allclose(actual, np.stack(expected), rtol=1e-4, atol=1e-4)
 
 
 def test_unknown_features_are_never_copied(case):
     features, mask = case
-    painted = contextual_attention(jnp.where(mask > 0, 1000.0 * features, 1.0), jnp.asarray(mask))
+    painted = attend(jnp.where(mask > 0, 1000.0 * features, 1.0), jnp.asarray(mask))
     assert 0.9 < float(painted.max()) <= 1.0 + 1e-5
 
 
 def test_where_no_patch_is_known_the_result_is_zero_and_gradients_are_finite(case):
     features, _ = case
     mask = jnp.ones((1, *features.shape[1:3], 1))
-    np.testing.assert_array_equal(contextual_attention(jnp.asarray(features), mask), 0.0)
+    np.testing.assert_array_equal(attend(features, mask), 0.0)
     flat = jnp.zeros_like(features)
     known = mask.at[:, 2:, 2:].set(0.0)
-    gradient = jax.grad(lambda x: jnp.square(contextual_attention(x, known) - 1.0).sum())(flat)
+    gradient = jax.jit(jax.grad(lambda x: jnp.square(contextual_attention(x, known) - 1.0).sum()))(flat)
     assert np.isfinite(gradient).all()
 
 
@@ -93,4 +95,4 @@ def test_where_no_patch_is_known_the_result_is_zero_and_gradients_are_finite(cas
 def test_odd_sizes_keep_their_size(size):
     features = jax.random.uniform(jax.random.key(0), (1, *size, 2))
     mask = jnp.ones((1, *size, 1)).at[:, 1:9, 1:7].set(0.0)
-    assert contextual_attention(features, mask).shape == features.shape
+    assert jax.eval_shape(contextual_attention, features, mask).shape == features.shape

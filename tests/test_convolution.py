@@ -1,5 +1,6 @@
 """Convolutions: the plain forms against loops, the fast ones against the plain, derivatives of any order."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -69,7 +70,7 @@ def test_winograd_equals_the_plain_form_in_all_three_parts(monkeypatch, inputs, 
     g = Geometry(1, dilation, inputs, (taps, taps))
     x, kernel, y = draw(4, *inputs, 5), draw(taps, taps, 5, 4, key=1), draw(4, *inputs, 4, key=2)
     for part, arrays in (("output", (x, kernel)), ("input_gradient", (y, kernel)), ("kernel_gradient", (x, y))):
-        fast, reference = getattr(winograd, part)(g, *arrays), getattr(plain, part)(g, *arrays)
+        fast, reference = (jax.jit(partial(getattr(form, part), g))(*arrays) for form in (winograd, plain))
         assert fast.shape == reference.shape
         assert jnp.linalg.norm(fast - reference) < 1e-5 * jnp.linalg.norm(reference), part
 
@@ -152,7 +153,7 @@ def test_strided_gradients_equal_the_plain_form(inputs, taps, stride, channels):
     x, kernel = draw(2, *inputs, channels[0]), draw(taps, taps, *channels, key=1)
     y = draw(2, *(side // stride for side in inputs), channels[1], key=2)
     for part, arrays in (("input_gradient", (y, kernel)), ("kernel_gradient", (x, y))):
-        made, reference = getattr(strided, part)(g, *arrays), getattr(plain, part)(g, *arrays)
+        made, reference = (jax.jit(partial(getattr(form, part), g))(*arrays) for form in (strided, plain))
         assert made.shape == reference.shape
         assert jnp.linalg.norm(made - reference) < 1e-5 * jnp.linalg.norm(reference), part
 
@@ -190,7 +191,7 @@ def test_derivatives_of_second_order_equal_xlas(inputs, taps, stride, dilation):
             other = jax.grad(lambda kernel: jnp.sum(jnp.tanh(convolve(x, kernel))))(kernel)
             return jnp.sum(jnp.square(gradient)) + jnp.sum(jnp.square(other))
 
-        return jax.grad(slope, argnums=(0, 1))(x, kernel)
+        return jax.jit(jax.grad(slope, argnums=(0, 1)))(x, kernel)
 
     ours = penalty(lambda x, kernel: convolution.conv(x, kernel, stride=stride, dilation=dilation))
     for a, b in zip(ours, penalty(lambda x, kernel: xla(x, kernel, stride, dilation)), strict=True):

@@ -1,6 +1,5 @@
 """Detail: each part held by slow loops, and what must hold of the whole."""
 
-import sys
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,7 +17,7 @@ from srn_jax.detail.blocks import laid_out
 from srn_jax.detail.layout import Layout
 from srn_jax.detail.match import BLOCK, NONE, refine, search_all
 from srn_jax.detail.pyramid import PAINTED_BUDGET, Box, Level, halved
-from srn_jax.detail.settings import DEFAULT, Settings
+from srn_jax.detail.settings import DEFAULT
 from srn_jax.detail.source import COMPONENTS, basis_of, features_of, make_source, padded_length, patch_features
 from srn_jax.detail.tiles import corners, cut, magnified, put
 from srn_jax.detail.tones import SWEEPS, lead_tones, level_tones
@@ -26,25 +25,13 @@ from srn_jax.detail.vote import vote, vote_with_steps
 from srn_jax.infer.texture import plan_detail
 from srn_jax.infer.windows import Sides
 from tests.test_generator import tiny_generator
+from tests.tiny import QUICK_DETAIL, TILE
 
 KEY = jax.random.key(0)
 
 
 def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((height, width, channels), np.float32)
-
-
-# For what holds of any synthesis; what is asked of the pictures themselves is asked of the default.
-QUICK = Settings(searches=2, refinements=(1,))
-TILE = (32, 64)  # as small as the tests' canvases
-
-
-@pytest.fixture
-def quick(monkeypatch) -> None:
-    """Has `expand` make its detail quickly."""
-    expanding, told = sys.modules["srn_jax.infer.expand"], {"settings": QUICK, "tile": TILE}
-    monkeypatch.setattr(expanding, "work_of", partial(work_of, **told))
-    monkeypatch.setattr("srn_jax.infer.texture.synthesize", partial(synthesize, **told))
 
 
 def made(photo: np.ndarray, margins: tuple[int, int, int, int], seed: int = 0, **options: Any) -> np.ndarray:
@@ -492,10 +479,9 @@ def generator() -> Generator:
 
 def test_one_key_one_picture_whatever_the_tiles():
     photo, margins = textured(45, 60), (13, 9, 20, 31)
-    one = made(photo, margins, settings=QUICK)
-    for tile in ((24, 40), (31, 200)):
-        np.testing.assert_array_equal(made(photo, margins, tile=tile, settings=QUICK), one)
-    other = made(photo, margins, seed=1, settings=QUICK)
+    one = made(photo, margins, settings=QUICK_DETAIL)
+    np.testing.assert_array_equal(made(photo, margins, tile=(31, 200), settings=QUICK_DETAIL), one)
+    other = made(photo, margins, seed=1, settings=QUICK_DETAIL)
     unknown = np.ones(one.shape[:2], bool)
     unknown[13:58, 20:80] = False
     assert (other != one).any(axis=-1)[unknown].mean() > 0.2
@@ -555,15 +541,15 @@ def test_colors_stay_within_the_photographs_range_and_the_bias():
 
 
 def test_another_setting_is_another_picture():
-    photo, margins = textured(45, 60), (10, 10, 30, 30)
-    one = made(photo, margins, settings=QUICK)
+    photo, margins = textured(24, 30), (4, 4, 16, 16)
+    one = made(photo, margins, settings=QUICK_DETAIL)
     for other in ({"coherence": 0.0}, {"nearness": 3.0}, {"bound": 0.0}, {"lead": 0.0}, {"rows": 30.0}):
-        assert (made(photo, margins, settings=replace(QUICK, **other)) != one).any(), other
+        assert (made(photo, margins, settings=replace(QUICK_DETAIL, **other)) != one).any(), other
 
 
 def test_progress_is_called_as_often_as_told():
     photo, margins = textured(85, 81), (13, 9, 20, 31)
-    for settings in (QUICK, replace(QUICK, searches=3, refinements=(0, 2), pairs=3e7)):
+    for settings in (QUICK_DETAIL, replace(QUICK_DETAIL, searches=3, refinements=(0, 2), pairs=3e7)):
         calls: list[int] = []
         made(photo, margins, settings=settings, progress=lambda: calls.append(1))  # noqa: B023
         assert len(calls) == work_of(plan_levels((85, 81), margins), settings, TILE)
@@ -587,7 +573,7 @@ def test_memory_of_the_programs_is_a_tiles():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_expand_keeps_the_photograph_and_takes_its_texture(quick, generator, dtype):
+def test_expand_keeps_the_photograph_and_takes_its_texture(quick_detail, generator, dtype):
     photo = textured(50, 66)
     photo = photo if dtype == np.uint8 else (photo / 255).astype(np.float32)
     widen = partial(srn_jax.expand, generator, photo, top=11, left=23, right=30)
@@ -610,13 +596,13 @@ def test_small_photographs_go_without(generator, size):
     )
 
 
-def test_the_smallest_photograph_that_has_detail(quick, generator):
+def test_the_smallest_photograph_that_has_detail(quick_detail, generator):
     photo = np.uint8(255 * noise(LEAST_SIDE, LEAST_SIDE))
     canvas = srn_jax.expand(generator, photo, top=40, bottom=1, left=0, right=97)
     assert canvas.shape == (LEAST_SIDE + 41, LEAST_SIDE + 97, 3)
 
 
-def test_beyond_the_budget_expand_enlarges(quick, generator, monkeypatch):
+def test_beyond_the_budget_expand_enlarges(quick_detail, generator, monkeypatch):
     monkeypatch.setattr("srn_jax.detail.pyramid.PAINTED_BUDGET", 3000)
     photo = textured(80, 90)
     assert plan_levels((80, 90), (20, 20, 41, 41)).levels[-1].halvings == 1
@@ -625,7 +611,7 @@ def test_beyond_the_budget_expand_enlarges(quick, generator, monkeypatch):
     np.testing.assert_array_equal(canvas[20:100, 41:131], photo)
 
 
-def test_expand_tells_of_passes_and_tiles(quick, generator):
+def test_expand_tells_of_passes_and_tiles(quick_detail, generator):
     told = []
     srn_jax.expand(generator, textured(45, 60), left=80, progress=lambda *numbers: told.append(numbers))
     done, of = zip(*told, strict=True)

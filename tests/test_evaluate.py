@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -18,8 +17,6 @@ from PIL import Image
 from scipy import stats
 
 from srn_jax import SRN, Generator, expand, extrapolate, files
-from srn_jax.detail import synthesize
-from srn_jax.detail.settings import Settings
 from srn_jax.errors import InputError
 from srn_jax.evaluate import __main__ as program
 from srn_jax.evaluate import sheets, summary
@@ -102,23 +99,29 @@ def test_the_judges_pictures_are_those_of_extrapolate(generator, photos):
             np.testing.assert_array_equal(one.completed[name], fill(one.crop.image, one.crop.mask))
 
 
-@pytest.mark.parametrize("batch", [1, 3, 4, 16])
-def test_numbers_do_not_depend_on_the_batch(generator, photos, batch):
+def scores_of_five(generator: Generator, photos: Path, batch: int) -> dict[tuple[int, str, str], float]:
+    crops = CanvasCrops(open_pictures(str(photos), "test"), generator, 0)
+    judged = list(CanvasJudge(generator, batch).judge(crops, range(5)))
+    assert [one.number for one in judged] == list(range(5))
+    return {(one.number, s, k): v for one in judged for s, row in one.scores.items() for k, v in row.items()}
+
+
+@pytest.fixture(scope="module")
+def scores_by_twos(generator, tmp_path_factory) -> dict[tuple[int, str, str], float]:
+    return scores_of_five(generator, write_pictures(tmp_path_factory.mktemp("photos"), 5), 2)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 16])
+def test_numbers_do_not_depend_on_the_batch(generator, photos, scores_by_twos, batch):
     """The tests run on several virtual devices, of which 4 are used by a batch of 4, and one by a batch of 1."""
-
-    def scores(size: int) -> dict[tuple[int, str, str], float]:
-        crops = CanvasCrops(open_pictures(str(photos), "test"), generator, 0)
-        judged = list(CanvasJudge(generator, size).judge(crops, range(5)))
-        assert [one.number for one in judged] == list(range(5))
-        return {(one.number, s, k): v for one in judged for s, row in one.scores.items() for k, v in row.items()}
-
     # One pixel in thousands may be rounded to the level beside it.
-    assert scores(batch) == pytest.approx(scores(2), rel=1e-4, abs=1e-4, nan_ok=True)
+    found = scores_of_five(generator, photos, batch)
+    assert found == pytest.approx(scores_by_twos, rel=1e-4, abs=1e-4, nan_ok=True)
 
 
 def test_scores_by_hand(generator, photos):
     crops = CanvasCrops(open_pictures(str(photos), "test"), generator, 0)
-    for one in CanvasJudge(generator, 4).judge(crops, range(5)):
+    for one in CanvasJudge(generator, 2).judge(crops, range(5)):
         truth, mask = one.crop.image.astype(np.float64) / 255, one.crop.mask[..., 0] == 1
         for system, completed in one.completed.items():
             difference = np.abs(completed / 255.0 - truth)
@@ -318,12 +321,6 @@ def test_the_embedded_pictures_can_be_judged(generator):
 
 
 # --- With detail ---
-
-
-@pytest.fixture
-def quick_detail(monkeypatch) -> None:
-    quick = partial(synthesize, settings=Settings(searches=1, refinements=(1,)), tile=(32, 64))
-    monkeypatch.setattr("srn_jax.infer.texture.synthesize", quick)
 
 
 @pytest.fixture(scope="module")

@@ -177,13 +177,20 @@ def test_fractions_of_pixels_are_refused(generator, name):
         unchecked(generator, noise(), **({"bottom": 2} | {name: 2.5}))
 
 
+LARGE = noise((40, 48))  # for the tests' generator, which paints it in few windows
+WIDER: dict[str, Any] = {"top": 3, "left": 100, "feather": 5, "seed": 7}  # with the picture's width too much for 8 bits
+
+
+@pytest.fixture(scope="module")
+def widened(generator) -> np.ndarray:
+    return expand(generator, LARGE, **WIDER)
+
+
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.uint16, np.int64, np.uint64, np.array, jnp.int32])
-def test_integers_of_any_type_are_as_good_as_pythons(generator, kind):
+def test_integers_of_any_type_are_as_good_as_pythons(generator, widened, kind):
     unchecked = srn_jax.expand.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
-    picture, settings = noise((10, 12)), {"top": 3, "left": 100, "feather": 5, "seed": 7}
-    expected = unchecked(generator, picture, **settings)
-    found = unchecked(generator, picture, **{name: kind(value) for name, value in settings.items()})
-    np.testing.assert_array_equal(found, expected)
+    found = unchecked(generator, LARGE, **{name: kind(value) for name, value in WIDER.items()}, detail=False)
+    np.testing.assert_array_equal(found, widened)
     assert numbers.seed("seed", kind(7)) == 7  # which tells in larger pictures alone: they have detail
     unchecked = plan_expansion.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
     margins, size = Sides(3, 0, 100, 0), (30, 40)

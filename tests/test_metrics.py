@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from srn_jax import metrics
 
+SCORES = jax.jit(metrics.scores)
 BORDER = 5  # half of the 11-pixel window
 
 
@@ -24,7 +26,7 @@ def pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def scores(completed, truth, mask) -> dict[str, float]:
-    values = metrics.scores(jnp.asarray(completed), jnp.asarray(truth), jnp.asarray(mask))
+    values = SCORES(jnp.asarray(completed), jnp.asarray(truth), jnp.asarray(mask))
     return {name: float(value) for name, value in values.items()}
 
 

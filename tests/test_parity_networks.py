@@ -1,6 +1,7 @@
 """Networks, context normalization, masks and critics under `numerics="release"` against the authors' arrays."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -144,6 +145,7 @@ def test_critics_and_penalties_equal_release():
     for name, theirs, critic in (("global", "global", GlobalCritic(8)), ("context", "local", ContextCritic(8))):
         lengths = sums(params[name])
 
+        @jax.jit
         def score(images, critic=critic, name=name):
             return apply(critic, params[name], images, mask)
 
@@ -154,13 +156,13 @@ def test_critics_and_penalties_equal_release():
         assert_close(case, f"g_loss_{theirs}", adversarial.generator_loss(fake), lengths, largest)
         assert_close(case, f"d_loss_{theirs}", adversarial.critic_loss(real, fake), lengths, largest)
         assert_close(case, f"inter_{theirs}", score(mixed).reshape(case[f"inter_{theirs}"].shape), lengths, largest)
-        gradient = jax.grad(lambda x: score(x).sum())(mixed)
+        gradient = jax.jit(jax.grad(lambda x: score(x).sum()))(mixed)
         assert_close(case, f"grad_{theirs}@3", gradient, 2 * lengths)  # there and back
         penalty_mask = adversarial.release_penalty_mask(name, mask, mask)
         slopes = jnp.sqrt(jnp.square(gradient * penalty_mask).sum((1, 2, 3)))
         assert_close(case, f"slopes_{theirs}", slopes, 2 * lengths)
         # (slope - 1)^2 moves by 2 |slope - 1| for each unit of the slope.
         steepest = 2 * float(np.max(np.abs(slopes - 1) * slopes))
-        penalty = adversarial.gradient_penalty(score, mixed, penalty_mask)
+        penalty = jax.jit(partial(adversarial.gradient_penalty, score))(mixed, penalty_mask)
         assert_close(case, f"penalty_{theirs}", penalty, 2 * lengths, steepest)
     np.testing.assert_array_equal(adversarial.release_penalty_mask("context", mask, mask), case["mask_local"])

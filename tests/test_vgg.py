@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -59,6 +60,7 @@ ONE_OF_EACH = (
     "torch_zip.pth",
     "torch_legacy.pth",
 )
+run_network = jax.jit(apply, static_argnums=0)  # compiled once for all files
 PIXELS = np.random.RandomState(0).uniform(0, 255, (1, 32, 48, 3)).astype(np.float32)
 
 
@@ -114,7 +116,7 @@ def test_every_file_gives_the_same_features(made, name):
     if name.startswith("torch"):
         expected["mean"] = (255 * TORCH_MEAN).astype(np.float32)
     loaded = parameters(read(str(made / name)), name, LAYERS, widths=TINY)
-    features, wanted = apply(module, loaded, jnp.asarray(PIXELS)), apply(module, expected, jnp.asarray(PIXELS))
+    features, wanted = (run_network(module, params, jnp.asarray(PIXELS)) for params in (loaded, expected))
     for layer in LAYERS:
         assert float(np.abs(wanted[layer]).max()) > 1  # something to compare
         np.testing.assert_allclose(features[layer], wanted[layer], rtol=1e-4, atol=1e-3)
@@ -171,7 +173,7 @@ def as_torchvision(made: Path) -> np.ndarray:
 )
 def test_features_are_those_of_the_form_by_its_own_rules(made, name, oracle):
     loaded = parameters(read(str(made / name)), name, ("conv1_2",), widths=TINY)
-    features = apply(VGG19(layers=("conv1_2",), widths=TINY), loaded, jnp.asarray(PIXELS))["conv1_2"][0]
+    features = run_network(VGG19(layers=("conv1_2",), widths=TINY), loaded, jnp.asarray(PIXELS))["conv1_2"][0]
     np.testing.assert_allclose(features, oracle(made), rtol=1e-5, atol=1e-3)  # the border, too
 
 

@@ -1,4 +1,4 @@
-"""The smallest configuration that has every part, for tests that train."""
+"""The smallest of everything: a configuration that has every part, parameters, pictures, settings of detail."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,12 @@ import numpy as np
 from PIL import Image
 
 from srn_jax import config as settings
+from srn_jax.detail.settings import Settings
 from srn_jax.train.state import Networks, TrainState, init_state
+
+# For what holds of any detail; what is asked of the pictures themselves is asked of the default.
+QUICK_DETAIL = Settings(searches=2, refinements=(1,))
+TILE = (32, 64)  # as small as the tests' canvases
 
 
 def config(**changes: object) -> settings.Config:
