@@ -17,7 +17,7 @@ from PIL import Image
 
 from benchmarks import compare, machine, options, report
 from benchmarks.contest import Contestant
-from srn_jax.config import Data
+from srn_jax.config import AUTO, Data
 from srn_jax.data.photographs import Photographs
 from srn_jax.data.sources import embedded
 from srn_jax.pictures import list_pictures
@@ -29,7 +29,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "windows of 0.5 to 1, resized": {"scale": (0.5, 1.0), "color": 0.0},
     "windows, color changed by 0.1": {"scale": (0.5, 1.0), "color": 0.1},
 }
-READERS = ((1, 0), (2, 0), (4, 0), (1, 2))  # our threads and worker processes
+# Our threads and worker processes; at last what follows from the cores.
+READERS = ((1, 0), (2, 0), (4, 0), (1, 2), (AUTO, AUTO))
 LOADERS = (0, 2)  # the DataLoader's worker processes
 _SAMPLE = (0.7, (0.3, 0.6))  # the window by which results are compared
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,10 +40,11 @@ class Process(NamedTuple):
     peak: int
 
 
-def took(command: Sequence[str]) -> Process:
-    """Returns what a command takes that must succeed."""
+def took(command: Sequence[str], variables: Mapping[str, str] | None = None) -> Process:
+    """Returns what a command takes that must succeed; `variables` are of its environment, beside ours."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    environment = {**os.environ, **(variables or {})}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
     assert process.stderr is not None
     with process.stderr as stream:
         said = stream.read().decode(errors="replace")
@@ -92,18 +93,19 @@ def measure(folder: Path, rounds: int, size: tuple[int, int]) -> str:
             cache = ["--compilation_cache", str(folder / f"programs of {what} {number}")]  # warm follows cold
             found[row].append(took([sys.executable, "-m", "srn_jax.infer", *given, *cache]))
         if not number:
-            _check(folder / "peer.png", folder / "without detail.png")
+            apart = check_alike(folder / "peer.png", folder / "without detail.png")
+            print(f"ours and the peer's differ by {apart:.1f} of 255 levels on average", file=sys.stderr)
     peer = statistics.median(one.seconds for one in found[_PEER])
     rows = [_cells(row, processes, peer) for row, processes in found.items()]
     return f"{machine.describe(machine.describe_jax())}\n\n{machine.table(list(_COLUMNS), rows)}"
 
 
-def _check(*files: Path) -> None:
-    """Raises WrongResultError where both pictures are not of the same scene."""
+def check_alike(*files: Path) -> float:
+    """Returns by how many levels two pictures differ on average; raises WrongResultError where they differ in kind."""
     one, other = (np.asarray(Image.open(file).convert("RGB"), np.float32) for file in files)
     if one.shape != other.shape or (apart := float(np.abs(one - other).mean())) > _LEVELS:
         raise compare.WrongResultError(f"the pictures of {files[0]} and {files[1]} are not the same")
-    print(f"ours and the peer's differ by {apart:.1f} of 255 levels on average", file=sys.stderr)
+    return apart
 
 
 def _cells(row: str, processes: list[Process], peer: float) -> list[Any]:

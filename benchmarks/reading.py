@@ -1,6 +1,7 @@
 """Our data pipeline as a contestant."""
 
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +20,8 @@ def reading(
     group: int,
     untimed: int,
     steps: int,
-    threads: int,
-    workers: int,
+    threads: Any,
+    workers: Any,
     sample: tuple[float, tuple[float, float]],
 ) -> Subject:
     """Returns one that reads `steps` steps of `group` batches, after `untimed`; its outcome is a picture's `sample`.

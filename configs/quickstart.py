@@ -30,7 +30,7 @@ def get_config() -> Config:
     config.data.held_out_scales = (1.0, 0.6, 0.35)
     config.data.held_out_crops = 4
     config.data.color = 0.3
-    config.data.threads = 1  # the cores have enough to do
+    config.data.threads, config.data.workers = 1, 0  # the cores have enough to do
     config.run.average = 0.98
     config.run.log_every_steps = 20
     config.run.image_every_steps = 300

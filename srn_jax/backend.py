@@ -35,6 +35,24 @@ def detail_tile() -> tuple[int, int]:
     return (64, 256) if jax.default_backend() == "cpu" else (1024, 1536)
 
 
+def windows_a_call(most: int | None) -> int:
+    """Returns how many of many pictures go through a network in one call, up to `most`; None leaves it open.
+
+    On a CPU one: more take as long, from 16 on a fifth longer (128 x 128, n = 32), and sums come out in another order.
+    Elsewhere so many that small pictures fill the device (nothing was tried there).
+    """
+    return 1 if jax.default_backend() == "cpu" else most or 32
+
+
+def pictures_at_once() -> int:
+    """Returns how many pictures of a folder are worked on at once for each device.
+
+    On a CPU two: while one is painted, the other is decoded or encoded. Elsewhere more, since that is most of the work
+    there, and so that their windows come together in batches.
+    """
+    return 2 if jax.default_backend() == "cpu" else 4
+
+
 def compiler_options(*, gradients: bool = True) -> dict[str, str]:
     """Returns what XLA is told when it compiles a program that takes much memory, with `gradients` in it or without.
 

@@ -17,6 +17,8 @@ from srn_jax.tables import pick
 
 # The default of a setting in which paper and release differ: `resolve` fills it in from NUMERICS.
 AS_NUMERICS: Any = None
+# Of a number that follows from the machine, and is found where it is needed; its field takes Any, for the flags.
+AUTO = "auto"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -120,8 +122,8 @@ class Data:
     held_out_crops: int = 1  # how many of each size
     flip: float = 0.5  # the probability of a left-right flip
     color: float = 0.0  # strength in [0, 1] of random brightness, contrast, saturation and hue
-    threads: int = 4  # that read pictures, in each process that does
-    workers: int = 0  # processes that read pictures; 0 = the training process itself, which is best for few cores
+    threads: Any = AUTO  # that read pictures, in each process that does; "auto": by the cores (data.pipeline.readers)
+    workers: Any = AUTO  # processes that read pictures, 0 = the training process itself; "auto": likewise
     prefetch: int = 4  # steps read ahead, by each process that reads
 
 
@@ -240,9 +242,9 @@ def check(config: Config) -> None:
             f"whole number, so {tuple(k * max(1, round(c / k)) for k, c in zip(known, canvas, strict=True))} would do"
         )
     _require(config.geometry.masks_per_batch in ("one", "each"), config, "geometry.masks_per_batch", "'one' or 'each'")
-    _require(config.model.width % 2 == 0, config, "model.width", "an even number")
     for name, bounds in _BOUNDS.items():
         _require(bounds.hold(_value(config, name)), config, name, bounds.words)
+    _require(config.model.width % 2 == 0, config, "model.width", "an even number")
     for term in ("mrf", "style"):
         layers, needed = getattr(config.loss, f"{term}_layers"), getattr(config.loss, f"lambda_{term}") > 0.0
         _require(len(layers) > 0 or not needed, config, f"loss.{term}_layers", "names of VGG-19's layers")
@@ -264,7 +266,10 @@ def check(config: Config) -> None:
 
 
 class _Bounds(NamedTuple):
-    """What a number may be: from `least` to `most`, `open_below` or `open_above` without these; `words` say so."""
+    """What a number may be: from `least` to `most`, `open_below` or `open_above` without these; `words` say so.
+
+    With `auto` it may be left to the machine as well.
+    """
 
     words: str
     least: float
@@ -272,9 +277,12 @@ class _Bounds(NamedTuple):
     open_below: bool = False
     open_above: bool = False
     whole: bool = False
+    auto: bool = False
 
     def hold(self, value: Any) -> bool:
         """Returns whether `value` is a finite number within them."""
+        if self.auto and value == AUTO:
+            return True
         if not isinstance(value, int if self.whole else int | float) or not -math.inf < value < math.inf:
             return False
         above = value > self.least if self.open_below else value >= self.least
@@ -310,8 +318,8 @@ _BOUNDS = {
     "data.held_out_crops": _FROM_1,
     "data.flip": _SHARE,
     "data.color": _SHARE,
-    "data.threads": _Bounds("at least 1, up to 1,024, a whole number", 1, 1024, whole=True),
-    "data.workers": _Bounds("at least 0, up to 1,024, a whole number", 0, 1024, whole=True),
+    "data.threads": _Bounds("at least 1, up to 1,024, a whole number, or 'auto'", 1, 1024, whole=True, auto=True),
+    "data.workers": _Bounds("at least 0, up to 1,024, a whole number, or 'auto'", 0, 1024, whole=True, auto=True),
     "data.prefetch": _FROM_1,
     "run.seed": _Bounds(f"at least 0, up to {MOST_SEED}, a whole number", 0, MOST_SEED, whole=True),
     "run.average": _DECAY,

@@ -8,13 +8,15 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
 from srn_jax.errors import InputError, brief
-from srn_jax.lock import locked
+from srn_jax.lock import locked, turn
 
+_LOCK, _SHARE = ".lock", ".share-{}-of-{}.lock"
 _LONGEST = 255  # bytes of a name, on all usual file systems
 
 
@@ -155,19 +157,36 @@ def _folder_beside(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def working_in(folder: Path, setting: str) -> Iterator[None]:
+def working_in(folder: Path, setting: str, share: tuple[int, int] | None = None) -> Iterator[None]:
     """Makes `folder` and holds it for this process; on an error a folder that it made, and is empty, goes again.
 
+    Args:
+      setting: how the user gave the path.
+      share: (k, n): it is held with the other n - 1 processes that do their share there, by this one as the k-th.
+
     Raises:
-      InputError: another process works there; `setting` is how the user gave the path.
+      InputError: another process works there, which has no share, the same one, or one of another n.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
+    what, own = f"{setting} {folder}", _LOCK if share is None else _SHARE.format(*share)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / ".lock", f"{setting} {folder}", "give another"):
+        with contextlib.ExitStack() as stack:
+            with in_turn(folder):  # or two that exclude each other would each find the other's lock, or none of them
+                stack.enter_context(locked(folder / own, what, "give another"))
+                for other in (folder / _LOCK, *folder.glob(_SHARE.format("*", "*"))):
+                    together = share and fnmatch(other.name, _SHARE.format("*", share[1]))
+                    if other.name != own and not together and other.exists():
+                        with locked(other, what, "give another"):  # what a killed process left goes
+                            pass
             yield
     finally:
         _remove_empty(made)
+
+
+def in_turn(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Keeps the processes that work in a folder together from what one of them does alone, as `turn`."""
+    return turn(folder / ".turn")
 
 
 def keep_all(folder: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from absl import flags
+from ml_collections import config_flags
 
-from srn_jax.config import Config
+from srn_jax.config import AUTO, Config
 from srn_jax.errors import InputError, brief, fail, innermost
 
 # What absl and Python say of a value that is of another type than its setting, and what the setting takes.
@@ -21,6 +22,16 @@ _TAKES = {
     "could not convert string to float": "a number",
     "Error while parsing string": """values in brackets, such as "(64, 64)" or "('conv3_2',)\"""",
 }
+
+
+class _WholeNumber(flags.IntegerParser):
+    """Takes AUTO as well."""
+
+    def parse(self, argument: Any) -> Any:
+        return AUTO if argument == AUTO else super().parse(argument)
+
+
+config_flags.register_flag_parser_for_type(Any, _WholeNumber())
 
 
 def parse_or_fail(argv: list[str]) -> list[str]:

@@ -54,6 +54,29 @@ def locked(file: Path, what: str, otherwise: str) -> Iterator[TextIO]:
                 file.unlink()
 
 
+@contextlib.contextmanager
+def turn(file: Path) -> Iterator[None]:
+    """Waits until no other process is within the same, and keeps the others waiting meanwhile.
+
+    On a file system that knows no locks it waits for nobody, as `lock` warns.
+
+    Raises:
+      OSError: `file`, which is there for the while alone, cannot be made.
+    """
+    while True:
+        with file.open("a") as held:
+            with contextlib.suppress(OSError):
+                fcntl.flock(held, fcntl.LOCK_EX)
+            if _is(file, held):
+                try:
+                    yield
+                finally:
+                    if _is(file, held):
+                        file.unlink()
+                return
+        # whoever had it has removed it in the meantime
+
+
 def _is(file: Path, held: TextIO) -> bool:
     """Returns whether the path still names the file that is held."""
     try:

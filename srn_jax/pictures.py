@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, ImageFile
 
 from srn_jax import files
 from srn_jax.errors import InputError
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
 
 
 def read_picture(raw: bytes, at_least: Size | None = None) -> Reading:
-    """Returns what a picture's file holds; every program reads through this.
+    """Returns what a picture's file holds.
 
     Args:
       raw: the file.
@@ -53,13 +53,18 @@ def read_picture(raw: bytes, at_least: Size | None = None) -> Reading:
         bits, or with a sign.
     """
     with open_picture(raw) as opened:
-        if at_least is not None:
-            side = max(at_least)  # whichever way it has to be turned
-            opened.draft("RGB", (side, side))
-        decoded, rounded = depth.load(opened, raw)
-        metadata, picture = metadata_of(opened, raw), turned(decoded, opened)
-        colors = to_colors(picture, profile_of(opened, raw))
-    return Reading(colors, metadata, (*rounded, *colors.warnings))
+        colors, warnings = _colors_of(opened, raw, at_least)
+        return Reading(colors, metadata_of(opened, raw), warnings)
+
+
+def _colors_of(opened: ImageFile.ImageFile, raw: bytes, at_least: Size | None) -> tuple[Colors, tuple[str, ...]]:
+    """Returns the upright colours of a file, and what to warn of; every program reads through this."""
+    if at_least is not None:
+        side = max(at_least)  # whichever way it has to be turned
+        opened.draft("RGB", (side, side))
+    decoded, rounded = depth.load(opened, raw)
+    colors = to_colors(turned(decoded, opened), profile_of(opened, raw))
+    return colors, (*rounded, *colors.warnings)
 
 
 def decode(encoded: Path | io.BytesIO, at_least: Size | None = None, name: str = "") -> Image.Image:
@@ -76,10 +81,12 @@ def decode(encoded: Path | io.BytesIO, at_least: Size | None = None, name: str =
       Exception: as `read_picture`.
     """
     here = isinstance(encoded, Path)
-    found = read_picture(encoded.read_bytes() if here else encoded.getvalue(), at_least)
-    for words in found.warnings:
+    raw = encoded.read_bytes() if here else encoded.getvalue()
+    with open_picture(raw) as opened:  # what it says besides its colours would take a part of the time
+        colors, warnings = _colors_of(opened, raw, at_least)
+    for words in warnings:
         _warn_once(name or (str(encoded) if here else "a picture"), words)
-    return on_white(found.colors.picture)
+    return on_white(colors.picture)
 
 
 @lru_cache(maxsize=100_000)  # a picture is read in every epoch
@@ -91,7 +98,7 @@ def on_white(picture: Image.Image) -> Image.Image:
     """Returns a picture in RGB or RGBA as RGB, on white where it is transparent."""
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def crop_and_resize(picture: Image.Image, size: Size, scale: float, place: tuple[float, float]) -> Image.Image:

@@ -178,6 +178,15 @@ def test_the_first_picture():
     assert re.search(r"differ by [0-6]\.\d of 255 levels", done.stderr)
 
 
+def test_a_folder():
+    pytest.importorskip("torch")
+    given = ("--pictures", "3", "--devices", "1", "2", "--batches", "1", "2", "--workers", "0", "--rounds", "1")
+    rows = cells(run("benchmarks.folder", *given).stdout)
+    names = ["ours, 1 device", "ours, 2 devices", "DataLoader, 0 processes"]
+    assert [row[:2] for row in rows] == [[name, batch] for name in names for batch in ("1", "2")]
+    assert all(float(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])
+
+
 def test_detail(tmp_path):
     photo = Image.effect_noise((90, 70), 60).convert("RGB")
     photo.save(tmp_path / "photo.png")

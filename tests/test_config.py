@@ -119,6 +119,8 @@ def test_a_misspelt_setting_raises():
         ({"run__average": 1.0}, r"run.average is 1.0; it takes a number in \[0, 1\)"),
         ({"data__flip": -0.1}, r"data.flip is -0.1; it takes a number in \[0, 1\]"),
         ({"data__color": 2.0}, r"data.color is 2.0; it takes a number in \[0, 1\]"),
+        ({"data__batch": "auto"}, r"data.batch is 'auto'; it takes at least 1"),
+        ({"data__threads": "many"}, r"data.threads is 'many'; it takes at least 1, up to 1,024, a whole number, or"),
         ({"data__batch": 0}, r"data.batch is 0; it takes at least 1"),
         ({"data__scale": (0.8, 0.2)}, r"data.scale is \(0.8, 0.2\); it takes \(low, high\)"),
         ({"data__scale": (0.5,)}, r"data.scale is \(0.5,\); it takes \(low, high\)"),

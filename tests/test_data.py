@@ -19,7 +19,7 @@ from tests.tiny import write_pictures
 
 
 def folder_data(path: Path, **changes) -> settings.Data:
-    data = settings.Data(path=str(path), held_out=2, batch=3, threads=2)
+    data = settings.Data(path=str(path), held_out=2, batch=3, threads=2, workers=0)
     for name, value in changes.items():
         setattr(data, name, value)
     return data
@@ -379,6 +379,24 @@ def test_any_number_of_hosts_and_workers_sees_the_same_batches(tmp_path, process
     parts = [take(found, data, 3, 2, part=(process, processes), group=2) for process in range(processes)]
     for number, batch in enumerate(reference):
         np.testing.assert_array_equal(np.concatenate([part[number] for part in parts]), batch)
+
+
+@pytest.mark.parametrize(
+    ("cores", "given", "expected"),
+    [
+        (1, {}, (4, 0)),
+        (2, {}, (4, 0)),
+        (8, {}, (4, 0)),
+        (16, {}, (4, 4)),
+        (16, {"prefetch": 2}, (2, 4)),
+        (16, {"threads": 9}, (9, 4)),
+        (16, {"workers": 0}, (4, 0)),
+        (2, {"threads": 1, "workers": 3}, (1, 3)),
+    ],
+)
+def test_how_many_read_follows_from_the_cores_where_nobody_says(monkeypatch, cores, given, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
+    assert pipeline.readers(settings.Data(**given)) == expected
 
 
 def test_skipped_pictures_travel_with_their_batch(tmp_path):

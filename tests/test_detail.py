@@ -624,3 +624,27 @@ def test_expand_tells_of_passes_and_tiles(quick_detail, generator):
 def test_a_seed_out_of_range_is_refused(generator, seed):
     with pytest.raises(InputError, match=rf"seed is {seed}; it takes a whole number, 0 to 4294967295"):
         srn_jax.expand(generator, textured(45, 60), left=5, seed=seed)
+
+
+def test_detail_is_made_on_the_device_that_is_set(monkeypatch):
+    used, device = set(), jax.local_devices()[2]
+
+    def noted(function):
+        def call(*given):
+            made = function(*given)
+            used.update(*(leaf.devices() for leaf in jax.tree.leaves(made)))
+            return made
+
+        return call
+
+    stage = sys.modules["srn_jax.detail.stage"]
+    for name in ("search_all", "refine", "vote", "vote_with_steps", "level_tones"):
+        monkeypatch.setattr(stage, name, noted(getattr(stage, name)))
+    photo = textured(45, 60)
+    elsewhere = made(photo, (20, 20, 41, 41), settings=QUICK)
+    assert used == {jax.local_devices()[0]}
+    used.clear()
+    with jax.default_device(device):
+        here = made(photo, (20, 20, 41, 41), settings=QUICK)
+    assert used == {device}
+    np.testing.assert_array_equal(here, elsewhere)

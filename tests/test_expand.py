@@ -42,7 +42,7 @@ def slope(size: tuple[int, int], corner: tuple[int, int] = (0, 0)) -> np.ndarray
 def planes(monkeypatch) -> None:
     """Has the painter go on with the plane through the known pixels: what it paints anywhere is known."""
 
-    def paint(generator, pictures, *, expected):
+    def paint(generator, pictures, *, expected, batch):
         for picture, mask in pictures:
             known = ~mask
             places = np.argwhere(known)
@@ -115,7 +115,7 @@ def test_corners_of_large_windows_are_whole(generator, planes, margins):
 def test_rounds_fade_into_each_other(generator, monkeypatch, side):
     """A painter whose every window is brighter than what it sees: no step is as large as that, but at the picture."""
 
-    def paint(generator, pictures, *, expected):
+    def paint(generator, pictures, *, expected, batch):
         for picture, mask in pictures:
             yield np.where(mask[..., None], picture.max() + 0.06, picture.max()).astype(np.float32).repeat(3, axis=-1)
 

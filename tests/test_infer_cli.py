@@ -21,11 +21,13 @@ from srn_jax import SRN, SRNHR, expand, extrapolate, load_generator
 from srn_jax.generator import Generator
 from srn_jax.infer import __main__ as program
 from srn_jax.infer import photo, plan_expansion
+from srn_jax.infer.expand import expand_by
 from srn_jax.infer.windows import Sides
 from srn_jax.lock import lock
 from srn_jax.pictures import crop_and_resize, decode
 from tests.programs import environment
 from tests.test_generator import save, tiny_generator
+from tests.test_stream import as_on_an_accelerator, calls
 
 KNOWN, CANVAS = (8, 12), (16, 24)
 LONG = "9" * 400
@@ -337,11 +339,11 @@ def test_the_digest_is_of_the_bytes_that_were_read(run, monkeypatch):
 
     def replaced_meanwhile(*arguments: Any, **options: Any) -> np.ndarray:
         write("in/a.png", noise(7))
-        return expand(*arguments, **options)
+        return expand_by(*arguments, **options)
 
-    monkeypatch.setattr(program, "expand", replaced_meanwhile)
+    monkeypatch.setattr(program, "expand_by", replaced_meanwhile)
     assert run("--input", "in", "--output", "out")[0] == 0
-    monkeypatch.setattr(program, "expand", expand)
+    monkeypatch.setattr(program, "expand_by", expand_by)
     (row,) = json.loads(Path("out/manifest.json").read_text())["pictures"]
     assert row["sha256"] == before
     run("--input", "in", "--output", "out")  # the picture is another one by now, and is painted anew
@@ -613,19 +615,41 @@ def test_a_name_that_is_no_text_is_no_obstacle(runs, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_folder_is_spread_over_devices_and_comes_out_the_same(run, monkeypatch):
-    names = ["a.png", "b.png"]
+def test_a_folder_is_spread_over_all_devices_and_comes_out_the_same(run, monkeypatch):
+    names = [f"{letter}.png" for letter in "abcde"]
     for name in names:
         write(f"in/{name}", noise(sum(name.encode()), (24, 30)))
     used, paint = [], program.run_one
     monkeypatch.setattr(program, "run_one", lambda *given: (used.append(device_of(given[0])), paint(*given))[1])
-    for fewest, folder, expected in ((1, "out", {0, 1}), (2, "alone", {0})):  # so many pictures are worth a device
+    for folder, devices in (("out", jax.local_devices()), ("alone", jax.local_devices()[:1])):
         used.clear()
-        monkeypatch.setattr(program, "_FEWEST", fewest)
+        monkeypatch.setattr(program, "share", lambda pictures, each, devices=devices: devices)
         assert run("--input", "in", "--output", folder)[0] == 0
-        assert set(used) == expected
+        assert set(used) == {device.id for device in devices}
     for name in names:
         assert Path("out", name).read_bytes() == Path("alone", name).read_bytes()
+
+
+def test_a_folder_is_the_same_whatever_the_batch(run, monkeypatch):
+    for name in "abcdef":
+        write(f"in/{name}.png", noise(sum(name.encode()), (9, 20)))
+    options = ("--input", "in", "--ratio", 5, "--detail", "off")
+    run(*options, "--output", "alone")
+    assert run(*options, "--output", "out", "--batch", 32)[0] == 0
+    assert files("out") == files("alone")
+    for name in files("out"):
+        assert Path("out", name).read_bytes() == Path("alone", name).read_bytes()
+
+    made = calls(monkeypatch)
+    as_on_an_accelerator(monkeypatch)
+    for given, largest in ((("--batch", 4), 4), ((), 32)):
+        made.clear()
+        assert run(*options, "--output", f"batches {largest}", *given)[0] == 0
+        assert 1 < max(size for size, _ in made) <= largest
+        for name in files("alone"):
+            if name != "manifest.json":
+                apart = read(f"batches {largest}/{name}").astype(int) - read(f"alone/{name}")
+                assert np.abs(apart).max() <= 1
 
 
 def device_of(generator: Generator) -> int:
@@ -635,13 +659,13 @@ def device_of(generator: Generator) -> int:
 
 def test_a_file_that_comes_while_its_picture_is_painted_stays(run, monkeypatch):
     write("in.png")
-    paint = program.expand
+    paint = program.expand_by
 
     def expand_while_another_writes(*given, **more):
         Path("out.png").write_text("another's")
         return paint(*given, **more)
 
-    monkeypatch.setattr(program, "expand", expand_while_another_writes)
+    monkeypatch.setattr(program, "expand_by", expand_while_another_writes)
     line = refused(run("--input", "in.png", "--output", "out.png"))
     assert line == "error: out.png has come while its picture was painted; --force replaces it"
     assert Path("out.png").read_text() == "another's"

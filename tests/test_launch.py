@@ -1,5 +1,6 @@
 """launch/: linted, and run as a scheduler would run them, down to the program's own check of devices and settings."""
 
+import json
 import os
 import re
 import shutil
@@ -13,12 +14,17 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
+
+from srn_jax import SRN
+from tests.test_generator import save, tiny_generator
 
 ROOT = Path(__file__).parent.parent
 LAUNCH = ROOT / "launch"
 SCRIPTS = sorted([*ROOT.glob("launch/*.sh"), *ROOT.glob("launch/*.sbatch"), *ROOT.glob(".ci/*")])
-SLURM, TPU, KUBERNETES, LOCAL, MINUTES = (
-    LAUNCH / name for name in ("slurm.sbatch", "tpu_pod.sh", "kubernetes.yaml", "local.sh", "minutes.sh")
+SLURM, FOLDER, TPU, KUBERNETES, LOCAL, MINUTES = (
+    LAUNCH / name
+    for name in ("slurm.sbatch", "folder.sbatch", "tpu_pod.sh", "kubernetes.yaml", "local.sh", "minutes.sh")
 )
 QUICKSTART = f"--config={ROOT}/configs/quickstart.py"
 AWKWARD = ["--config=configs/my file.py", '--config.data.path=it\'s "here"', "$HOME `id` \\ *", "two\nlines", ""]
@@ -145,13 +151,15 @@ exit "$status"
 SCONTROL = 'echo "scontrol $*" >>"$LOG"\n'
 
 
-def slurm(folder: Path, srun: str, *arguments: str | Path, **variables: object) -> tuple[int, str, list[str]]:
-    """Runs the batch script as a node would, with a copy; returns status, output, and what SLURM was asked."""
+def slurm(
+    folder: Path, srun: str, *arguments: str | Path, script: Path = SLURM, **variables: object
+) -> tuple[int, str, list[str]]:
+    """Runs a batch script as a node would, with a copy; returns status, output, and what SLURM was asked."""
     log = folder / "asked"
     log.write_text("")
     program(folder / "bin" / "srun", srun)
     program(folder / "bin" / "scontrol", SCONTROL)
-    copy = shutil.copy(SLURM, folder / "slurm_script")
+    copy = shutil.copy(script, folder / "slurm_script")
     # JAX derives the coordinator's port from the job's number.
     job = 4096 * 7 + free_port() - 61440
     given = environment(folder / "bin", LOG=log, SLURM_JOB_ID=job, SLURM_CPUS_PER_TASK=8, **variables)
@@ -186,6 +194,24 @@ def test_slurm_asks_for_one_task_per_gpu():
     assert "gpus-per-task" not in asked  # it would bind: each task would see one GPU, and call it number 0
     assert re.fullmatch(r"TERM@\d+", asked["signal"])  # to the steps: "B:" would be the shell alone
     assert {"nodes", "cpus-per-task", "time", "requeue"} <= set(asked)
+    assert asked["open-mode"] == "append"
+
+
+def test_under_slurm_each_task_does_its_share_of_a_folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        Image.effect_noise((12, 8), 60).convert("RGB").save(tmp_path / "in" / f'it\'s "{number}" $HOME.png')
+    model = save(tmp_path / "run", tiny_generator(SRN((2, 2), width=2), (8, 12), (16, 24)), 1)
+    given = ["--checkpoint", model, "--input", tmp_path / "in", "--output", tmp_path / "out of it"]
+    code, out, asked = slurm(tmp_path, SRUN, *given, script=FOLDER)
+    assert code == 0, out
+    assert asked == ["--cpus-per-task=8", "--kill-on-bad-exit=0", "ended with 0", "ended with 0"]
+    for share, count in (("0/2", 2), ("1/2", 1)):
+        assert f"of share {share}: wrote {count} of {count} pictures to {tmp_path / 'out of it'}" in out
+    found = json.loads((tmp_path / "out of it" / "manifest.json").read_text())
+    assert len([one for one in found["pictures"] if "written" in one]) == 3
+    asked = dict(re.findall(r"^#SBATCH --([a-z-]+)(?:=(\S+))?$", FOLDER.read_text(), re.MULTILINE))
+    assert asked["ntasks-per-node"] == "1"  # which has all of the node's devices
     assert asked["open-mode"] == "append"
 
 

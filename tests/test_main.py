@@ -46,6 +46,12 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
             "did you mean model.width",
         ),
         (["--config=configs/quickstart.py", "--config.data.batch=x"], "data.batch is 'x'; it takes a whole number"),
+        (["--config=configs/quickstart.py", "--config.data.threads=x"], "data.threads is 'x'; it takes a whole number"),
+        (["--config=configs/quickstart.py", "--config.data.workers=-1"], "up to 1,024, a whole number, or 'auto'"),
+        (
+            ["--config=configs/quickstart.py", "--config.model.width=auto"],
+            "model.width is 'auto'; it takes a whole number",
+        ),
         (["--config=configs/quickstart.py", "--config.run.average=x"], "run.average is 'x'; it takes a number"),
         (
             ["--config=configs/quickstart.py", "--config.geometry.known=(1,"],

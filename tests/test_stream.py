@@ -1,13 +1,14 @@
 """`extrapolate` over many pictures, one after the other."""
 
+import sys
 from functools import partial
 
 import jax
 import numpy as np
 import pytest
 
-from srn_jax import SRN, InputError, extrapolate, extrapolate_stream
-from srn_jax.infer.extrapolate import MANY_PICTURES, _paint
+from srn_jax import SRN, SRNHR, InputError, extrapolate, extrapolate_stream
+from srn_jax.infer.extrapolate import MANY_PICTURES, _compiled_paint, _paint
 from tests.test_generator import tiny_generator
 from tests.test_infer import compilations
 
@@ -47,6 +48,79 @@ def test_several_devices_paint_in_turn_and_the_same(monkeypatch, expected, used)
     with jax.default_device(jax.local_devices()[2]):
         list(extrapolate_stream(jax.device_put(GENERATOR, jax.local_devices()[2]), pictures(2), expected=expected))
     assert devices == {jax.local_devices()[2]}
+
+
+@pytest.mark.parametrize("batch", [None, 1, 3, 32])
+@pytest.mark.parametrize("listed", [False, True])
+def test_pictures_are_the_same_bit_for_bit_whatever_the_batch(monkeypatch, batch, listed):
+    given, made = list(pictures(7)) if listed else pictures(7), calls(monkeypatch)
+    found = list(extrapolate_stream(GENERATOR, given, expected=7, batch=batch))
+    assert {size for size, _ in made} == {1}  # on a CPU
+    for canvas, (img, mask) in zip(found, pictures(7), strict=True):
+        np.testing.assert_array_equal(canvas, extrapolate(GENERATOR, img, mask))
+
+
+@pytest.mark.parametrize("batch", [2, 3, 4, 32])
+@pytest.mark.parametrize("listed", [False, True])
+def test_an_accelerators_batches_differ_by_rounding_at_most(monkeypatch, batch, listed):
+    as_on_an_accelerator(monkeypatch)
+    given = list(pictures(7)) if listed else pictures(7)
+    found = list(extrapolate_stream(GENERATOR, given, expected=7, batch=batch))
+    for canvas, (img, mask) in zip(found, pictures(7), strict=True):
+        assert np.abs(canvas.astype(int) - extrapolate(GENERATOR, img, mask)).max() <= 1
+
+
+def as_on_an_accelerator(monkeypatch) -> None:
+    """Has batches go through the network as they do on an accelerator."""
+    monkeypatch.setattr(sys.modules["srn_jax.infer.extrapolate"], "windows_a_call", lambda most: most or 32)
+
+
+def calls(monkeypatch) -> list[tuple[int, int]]:
+    """Returns what fills with (pictures, device) of each call of the network."""
+    made, paint = [], _compiled_paint()
+
+    def noted(model, few, params, image, mask):
+        painted = paint(model, few, params, image, mask)
+        (device,) = painted.devices()
+        made.append((len(image), device.id))
+        return painted
+
+    monkeypatch.setattr(sys.modules["srn_jax.infer.extrapolate"], "_compiled_paint", lambda: noted)
+    return made
+
+
+def test_batches_are_of_few_sizes_and_keep_all_devices_at_work(monkeypatch):
+    as_on_an_accelerator(monkeypatch)
+    made = calls(monkeypatch)
+    assert len(list(extrapolate_stream(GENERATOR, pictures(7), expected=7, batch=4))) == 7
+    assert made == [(4, 0), (4, 0)]  # the last three, and one for the size
+    made.clear()
+    assert len(list(extrapolate_stream(GENERATOR, pictures(5), expected=7, batch=32))) == 5
+    assert made == [(8, 0)]
+    made.clear()
+    assert len(list(extrapolate_stream(GENERATOR, list(pictures(7)), expected=32, batch=32))) == 7
+    assert made == [(2, 0), (2, 1), (2, 2), (1, 3)]
+
+
+def test_pictures_that_cannot_be_stacked_are_painted_one_by_one(monkeypatch):
+    as_on_an_accelerator(monkeypatch)
+    hr = tiny_generator(SRNHR(width=2), (8, 12), (16, 24), "center")  # which takes known pictures of any size
+    (first, mask), *_ = pictures(1)
+    whole, small = np.zeros((16, 24, 3), np.uint8), np.ones((16, 24), bool)
+    small[4:8, 4:16] = False
+    given = [(first, mask), (np.float32(first / 255), mask), (first[None], mask), (first, mask.astype(int))]
+    given += [(whole, small), (whole, mask)]
+    made = list(extrapolate_stream(hr, given, expected=6, batch=8))
+    for canvas, (img, one) in zip(made, given, strict=True):
+        np.testing.assert_array_equal(canvas, extrapolate(hr, img, one))
+
+
+def test_of_a_batch_the_picture_that_is_wrong_is_named(monkeypatch):
+    as_on_an_accelerator(monkeypatch)
+    given = list(pictures(3))
+    given[2] = (given[2][0], np.zeros((16, 24), bool))
+    with pytest.raises(InputError, match="picture 2: mask is 0 everywhere"):
+        list(extrapolate_stream(GENERATOR, given, expected=3, batch=8))
 
 
 def test_a_stream_of_one_size_compiles_once():
@@ -112,5 +186,7 @@ def test_what_is_wrong_with_a_picture_is_said_with_its_number():
         next(unchecked(GENERATOR, 3))
     with pytest.raises(InputError, match="ahead is -1; it takes 0 or more"):
         next(extrapolate_stream(GENERATOR, pictures(1), ahead=-1))
+    with pytest.raises(InputError, match="batch is 0; it takes 1 to 1,024, a whole number of pictures"):
+        next(extrapolate_stream(GENERATOR, pictures(1), batch=0))
     with pytest.raises(InputError, match="expected is -1; it takes 0 or more"):
         next(extrapolate_stream(GENERATOR, pictures(1), expected=-1))

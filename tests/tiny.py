@@ -28,7 +28,7 @@ def config(**changes: object) -> settings.Config:
     made.loss.lambda_mrf = 0.0
     made.data.source = "embedded"
     made.data.batch = 4
-    made.data.threads = 1
+    made.data.threads, made.data.workers = 1, 0
     made.reconstruction.steps, made.adversarial.steps = 3, 3
     made.run.average = 0.9
     made.run.log_every_steps = 1

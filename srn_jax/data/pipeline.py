@@ -15,13 +15,16 @@ import jax
 import numpy as np
 from absl import flags
 from jaxtyping import Float, UInt8
+from PIL import Image
 
 from srn_jax import geometry
-from srn_jax.config import Data, Geometry
+from srn_jax.config import AUTO, Data, Geometry
 from srn_jax.data.augment import jitter_color
 from srn_jax.data.crops import CROPS
 from srn_jax.data.photographs import Count, Found, Photographs, Pictures, Unreadable
 from srn_jax.tables import pick
+
+_THREADS = 4  # of a process: more gain little
 
 
 class Cut(NamedTuple):
@@ -63,15 +66,26 @@ def training_batches(
     # What is drawn for a picture hangs on its place in the endless order, so all of it comes before the parting.
     endless = grain.MapDataset.source(photographs).seed(seed).shuffle().repeat(None)
     cuts = endless.random_map(partial(_cut, data=data, canvas=canvas))
-    parts = cuts.batch(size, drop_remainder=True, batch_fn=_stack)[start * processes + process :: processes]
+    parts = cuts.batch(size, drop_remainder=True, batch_fn=list)[start * processes + process :: processes]
     steps = parts.batch(group, drop_remainder=True, batch_fn=_stack)
-    options = grain.ReadOptions(num_threads=data.threads, prefetch_buffer_size=data.prefetch)
-    read = steps.to_iter_dataset(options)
-    if not data.workers:
+    threads, workers = readers(data)
+    read = steps.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=data.prefetch))
+    if not workers:
         return read
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()  # grain's workers ask flags that only absl programs have parsed
-    return read.mp_prefetch(grain.MultiprocessingOptions(num_workers=data.workers), _start_worker)
+    return read.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers), _start_worker)
+
+
+def readers(data: Data) -> tuple[int, int]:
+    """Returns how many threads read pictures in each process that does, and how many processes beside this one.
+
+    What the settings leave to the machine follows from its cores: threads while they are few, since these start at
+    once and share memory; of many, a process for each four, since Python lets one thread of a process on at a time.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = (cores // _THREADS if cores > 2 * _THREADS else 0) if data.workers == AUTO else data.workers
+    return (min(_THREADS, data.prefetch) if data.threads == AUTO else data.threads), workers
 
 
 def _start_worker(index: int, count: int) -> None:
@@ -91,12 +105,16 @@ def _start_worker(index: int, count: int) -> None:
 def _cut(found: Found, rng: np.random.Generator, *, data: Data, canvas: geometry.Size) -> Cut:
     place = (rng.uniform(), rng.uniform())
     crop = CROPS[data.crop].cut(found.picture, canvas, rng.uniform(*data.scale), place)
-    pixels = np.asarray(jitter_color(crop, data.color, rng))
-    return Cut(pixels[:, ::-1] if rng.uniform() < data.flip else pixels, found.skipped)
+    colored = jitter_color(crop, data.color, rng)
+    turned = colored.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.uniform() < data.flip else colored
+    return Cut(np.asarray(turned), found.skipped)
 
 
-def _stack(cuts: Sequence[Cut]) -> Cut:
-    return Cut(np.stack([cut.pixels for cut in cuts]), tuple(name for cut in cuts for name in cut.skipped))
+def _stack(batches: Sequence[Sequence[Cut]]) -> Cut:
+    """Returns a step's batches as one: stacked once, since copies are a good part of the work."""
+    cuts = [cut for batch in batches for cut in batch]
+    pixels = np.stack([cut.pixels for cut in cuts])
+    return Cut(pixels.reshape(len(batches), -1, *pixels.shape[1:]), tuple(name for cut in cuts for name in cut.skipped))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import jax
@@ -58,11 +59,17 @@ def synthesize(
     sizes = [level.box.height * level.box.width for level in levels.levels]
     compared = [size for number, size in enumerate(sizes) if settings.compares(number, levels.levels[number])]
     lengths = padded_length(max(sizes)), padded_length(max(compared))
+    device = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
+
+    def on_device(function: Callable[[Any], Any], item: Any) -> Any:
+        with jax.default_device(device):  # each thread has its own
+            return function(item)
+
     # A tile's operations are too small for all cores of a CPU; elsewhere one tile fills the device.
     with ThreadPoolExecutor(os.cpu_count() if jax.default_backend() == "cpu" else 1) as pool:
 
         def each(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-            for result in pool.map(function, items):
+            for result in pool.map(partial(on_device, function), items):
                 progress()
                 yield result
 

@@ -5,6 +5,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 import jax
@@ -12,19 +14,21 @@ import numpy as np
 from tqdm import tqdm
 
 from srn_jax import cache, files, interruption
+from srn_jax.backend import pictures_at_once
 from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import Generator, load_generator
-from srn_jax.infer import expand, extrapolate, plan_expansion
+from srn_jax.infer import extrapolate, extrapolate_stream, plan_expansion
 from srn_jax.infer.devices import on_each, share
+from srn_jax.infer.expand import Stream, expand_by
 from srn_jax.infer.jobs import Job, check_free, list_jobs
 from srn_jax.infer.manifest import Manifest, digest_of
 from srn_jax.infer.margins import sides_for, trained_ratio
 from srn_jax.infer.options import parse
 from srn_jax.infer.photo import allow_large_pictures, check_output, fitted, read_photo, write_photo
 from srn_jax.infer.texture import plan_detail
+from srn_jax.infer.together import painter
 
-_FEWEST = 4  # pictures for which a further device is used
 _MANY_PASSES = 100  # of the model, a minute on two cores or more: they are told before they begin
 
 
@@ -38,15 +42,18 @@ def main(arguments: list[str] | None = None) -> int:
         source, target = files.expand(options.input, "--input"), files.expand(options.output, "--output")
         jobs = list_jobs(source, target, f".{options.format}")
         if source.is_dir():
-            with files.working_in(target, "--output"):
-                manifest = Manifest(target, _settings(generator, options), anew=options.force)
-                if not options.force:
-                    check_free([job for job in jobs if not manifest.lists(job)])
-                manifest.expect(jobs)
-                return run_folder(generator, jobs, manifest, options)
+            numbered = list(enumerate(jobs))
+            if options.share:
+                numbered = numbered[options.share[0] :: options.share[1]]
+            with files.working_in(target, "--output", options.share):
+                manifest = Manifest(target, _settings(generator, options))
+                manifest.begin(jobs, [job for _, job in numbered], anew=options.force)
+                return run_folder(generator, numbered, manifest, options)
+        if options.share:
+            raise InputError(f"--share is of a folder, and --input is the file {source}")
         if not options.force:
             check_free(jobs)
-        facts = run_one(generator, jobs[0], options, 0, bar=True)
+        facts = run_one(generator, jobs[0], options, 0, partial(extrapolate_stream, batch=options.batch), bar=True)
         print(f"wrote {jobs[0].target}, {_in_words(facts)}")
         return 0
     except InputError as error:
@@ -55,25 +62,37 @@ def main(arguments: list[str] | None = None) -> int:
         fail(refused(error, options.output))
 
 
-def run_folder(generator: Generator, jobs: list[Job], manifest: Manifest, options: argparse.Namespace) -> int:
-    """Does what the manifest lacks, and names what fails; returns the exit status."""
-    left = [(number, job) for number, job in enumerate(jobs) if not manifest.has(job)]
+def run_folder(
+    generator: Generator, jobs: list[tuple[int, Job]], manifest: Manifest, options: argparse.Namespace
+) -> int:
+    """Does what the manifest lacks of the jobs, each with its number in the folder, and names what fails.
+
+    Returns:
+      The exit status.
+    """
+    left = [(number, job) for number, job in jobs if not manifest.has(job)]
+    whose = "of share {}/{}: ".format(*options.share) if options.share else ""
     if len(left) < len(jobs):
-        print(f"{len(jobs) - len(left)} of {len(jobs)} pictures are there already")
+        print(f"{whose}{len(jobs) - len(left)} of {len(jobs)} pictures are there already")
     for job in (job for _, job in left if manifest.is_changed(job)):
         tqdm.write(f"{job.target} is not as it was written: it is made again", file=sys.stderr)
-    manifest.save()
-    written, devices = [], share(len(left), _FEWEST)
+    written, devices = [], share(len(left), 1)
     replicas = on_each(devices, generator)
+    streams = [painter(options.batch) for _ in devices]
+    free: SimpleQueue[int] = SimpleQueue()  # the devices in turn, each as often as it has pictures at once
+    for on in [*range(len(devices))] * pictures_at_once():
+        free.put(on)
 
-    def run(place: int, number: int, job: Job) -> dict[str, Any]:
-        on = place % len(devices)
-        with jax.default_device(devices[on]) if len(devices) > 1 else nullcontext():
-            return run_one(replicas[on], job, options, number)
+    def run(number: int, job: Job) -> dict[str, Any]:
+        on = free.get()
+        try:
+            with jax.default_device(devices[on]) if len(devices) > 1 else nullcontext():
+                return run_one(replicas[on], job, options, number, streams[on])
+        finally:
+            free.put(on)
 
-    # One more than there are devices: while one picture is on a device, another is decoded or encoded.
-    with ThreadPoolExecutor(len(devices) + 1) as pool:
-        made = [pool.submit(run, place, *one) for place, one in enumerate(left)]
+    with ThreadPoolExecutor(free.qsize()) as pool:
+        made = [pool.submit(run, *one) for one in left]
         try:
             for (_, job), one in zip(left, tqdm(made, unit=" pictures"), strict=True):
                 try:
@@ -92,16 +111,19 @@ def run_folder(generator: Generator, jobs: list[Job], manifest: Manifest, option
     if gone:
         print(f"{len(gone)} outputs were removed, such as {gone[0]}: the same command makes them", file=sys.stderr)
     count = len(written) - len(gone)
-    print(f"wrote {count} of {len(left)} pictures to {options.output}")
+    print(f"{whose}wrote {count} of {len(left)} pictures to {options.output}")
     return 1 if count < len(left) else 0
 
 
 def run_one(
-    generator: Generator, job: Job, options: argparse.Namespace, number: int, *, bar: bool = False
+    generator: Generator, job: Job, options: argparse.Namespace, number: int, stream: Stream, *, bar: bool = False
 ) -> dict[str, Any]:
     """Paints around one picture and writes it; returns what was made, as JSON can hold it.
 
-    `bar` is for a picture by itself: it shows the passes, and one that is its whole canvas already is an error.
+    Args:
+      number: the picture's in its folder.
+      stream: paints its windows.
+      bar: for a picture by itself: it shows the passes, and one that is its whole canvas already is an error.
     """
     photo, there = read_photo(job.source), job.target.exists()
     if options.fit:
@@ -141,10 +163,11 @@ def run_one(
                 progress.total = of
                 progress.update(done - progress.n)
 
-            canvas = expand(
+            canvas = expand_by(
+                stream,
                 generator,
                 photo.pixels,
-                **sides._asdict(),
+                sides,
                 feather=options.feather,
                 detail=wanted_detail,
                 seed=options.seed,

@@ -1,7 +1,9 @@
 """`expand`: any margins around a picture of any size, painted in as many windows as the model needs."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, SupportsIndex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, SupportsIndex, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -12,7 +14,7 @@ from srn_jax.errors import InputError, brief
 from srn_jax.generator import Generator
 from srn_jax.geometry import Size
 from srn_jax.infer.checks import check_image, check_known_values
-from srn_jax.infer.extrapolate import PictureError, extrapolate_stream
+from srn_jax.infer.extrapolate import PictureError, check_batch, extrapolate_stream
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.resize import Edges, resized
 from srn_jax.infer.texture import plan_detail, with_texture
@@ -21,6 +23,20 @@ from srn_jax.infer.windows import Box, Plan, Round, Sides, Window, plan
 # Where windows overlap the nearer counts more: the higher this is, the less textures blur, and the sharper they change.
 _DECISIVENESS = 3
 _PASS = 40  # tiles of detail that take about as long as a pass, for the progress
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """What paints windows: `extrapolate_stream`, or a function like it that paints those of other pictures as well."""
+
+    def __call__(
+        self,
+        generator: Generator,
+        pictures: Iterable[tuple[Float[np.ndarray, "kh kw 3"], Bool[np.ndarray, "ch cw"]]],
+        /,
+        *,
+        expected: int,
+    ) -> Iterator[np.ndarray]: ...
 
 
 def expand(
@@ -35,6 +51,7 @@ def expand(
     detail: bool = True,
     seed: SupportsIndex = 0,
     progress: Callable[[int, int], object] | None = None,
+    batch: SupportsIndex | None = None,
 ) -> np.ndarray:
     """Returns `img` with so many pixels painted beyond its sides; its own pixels come back bit for bit.
 
@@ -56,6 +73,7 @@ def expand(
       seed: of detail, 0 to 2**32 - 1; another one gives another version.
       progress: is called with the work done and the work in all: passes; with `detail` its tiles, of which a pass
         counts 40.
+      batch: how many windows go through the network in one call, as `extrapolate_stream` takes it.
 
     Returns:
       [top + h + bottom, left + w + right, 3] in the dtype of `img`.
@@ -63,12 +81,29 @@ def expand(
     Raises:
       InputError (a ValueError): a wrong rank, dtype, range, margin or argument; says what would be right.
     """
+    stream = partial(extrapolate_stream, batch=check_batch(batch))
+    margins = (top, bottom, left, right)
+    return expand_by(stream, params, img, margins, feather=feather, detail=detail, seed=seed, progress=progress)
+
+
+def expand_by(
+    stream: Stream,
+    params: Any,
+    img: Any,
+    margins: tuple[Any, Any, Any, Any],
+    *,
+    feather: Any,
+    detail: Any,
+    seed: Any,
+    progress: Any,
+) -> np.ndarray:
+    """Returns what `expand` does, its windows painted by `stream`; `margins` are (top, bottom, left, right)."""
     img = check_image(img)
     if img.ndim == 4:
         raise InputError(f"img has shape {img.shape}; expand takes one picture, [h, w, 3]")
     check_known_values(img)
     size = img.shape[0], img.shape[1]
-    margins = _whole_sides((top, bottom, left, right))
+    margins = _whole_sides(margins)
     reach = min(numbers.pixels("feather", feather), max(margins))  # nothing is painted farther away
     number = numbers.seed("seed", seed)
     if progress is not None and not callable(progress):
@@ -81,7 +116,7 @@ def expand(
     whole = (0.0, 0.0, float(size[1]), float(size[0]))
     seen = [resized(_unit(img[..., channel]), whole, planned.picture) for channel in range(3)]
     seen = np.stack(seen, axis=-1).clip(0, 1)
-    working = paint(params, seen, planned, told.a_pass)
+    working = paint(stream, params, seen, planned, told.a_pass)
     height, width = margins.top + size[0] + margins.bottom, margins.left + size[1] + margins.right
     place, result = Box(margins.top, margins.left, *size), np.empty((height, width, 3), img.dtype)
     box = _place_of_canvas(planned, size, margins)
@@ -156,6 +191,7 @@ def _whole_sides(margins: Any) -> Sides:
 
 
 def paint(
+    stream: Stream,
     generator: Generator,
     picture: Float[np.ndarray, "h w 3"],
     planned: Plan,
@@ -163,7 +199,7 @@ def paint(
 ) -> Float[np.ndarray, "canvas_h canvas_w 3"]:
     """Returns the working canvas of `planned` around `picture`, which is of the size that it says; in [0, 1].
 
-    `progress` is called after each pass.
+    `stream` paints a round's windows, which all see the same pixels; `progress` is called after each of them.
     """
     margins, (height, width) = planned.margins, planned.picture
     canvas = np.zeros((margins.top + height + margins.bottom, margins.left + width + margins.right, 3), np.float32)
@@ -175,7 +211,7 @@ def paint(
     for one in planned.rounds:
         view = np.rot90(canvas, one.turns)  # a view: what is written to it lands on the canvas
         weighted, weights = np.zeros_like(view), np.zeros((*view.shape[:2], 1), np.float32)
-        painted = extrapolate_stream(generator, _pictures(view, one, generator), expected=planned.passes)
+        painted = stream(generator, _Seen(view, one, generator), expected=planned.passes)
         for window, pixels in zip(one.windows, _named(painted, done, planned.passes), strict=True):
             here, part = _overlap(window, pixels.shape, view.shape)
             weight = _weight(window, generator)[part]
@@ -216,15 +252,24 @@ def _share_of_new(one: Round, canvas: tuple[int, ...]) -> Float[np.ndarray, "h w
     return share
 
 
-def _pictures(
-    view: Float[np.ndarray, "h w 3"], one: Round, generator: Generator
-) -> Iterator[tuple[Float[np.ndarray, "kh kw 3"], Bool[np.ndarray, "ch cw"]]]:
-    """Yields what each window sees: its known rectangle, and its mask."""
-    for window in one.windows:
-        known = Box(*window.offset, *generator.known)
-        mask = np.ones(generator.canvas, bool)
-        _inside(mask, known)[:] = False
-        yield _inside(view, Box(window.top + known.top, window.left + known.left, *generator.known)), mask
+@dataclass(frozen=True)
+class _Seen:
+    """What each window of a round sees: its known rectangle [kh, kw, 3], and its mask [ch, cw]."""
+
+    view: Float[np.ndarray, "h w 3"]
+    round: Round
+    generator: Generator
+
+    def __len__(self) -> int:
+        return len(self.round.windows)
+
+    def __iter__(self) -> Iterator[tuple[Float[np.ndarray, "kh kw 3"], Bool[np.ndarray, "ch cw"]]]:
+        size = self.generator.known
+        for window in self.round.windows:
+            known = Box(*window.offset, *size)
+            mask = np.ones(self.generator.canvas, bool)
+            _inside(mask, known)[:] = False
+            yield _inside(self.view, Box(window.top + known.top, window.left + known.left, *size)), mask
 
 
 def _overlap(window: Window, size: tuple[int, ...], canvas: tuple[int, ...]) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 """`extrapolate`: a picture and a mask in, the canvas out, known pixels untouched."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from functools import cache, partial
 from typing import Any, SupportsIndex
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from srn_jax.backend import compiler_options
+from srn_jax.backend import compiler_options, windows_a_call
 from srn_jax.convolution import few_calls
 from srn_jax.errors import InputError, brief
 from srn_jax.generator import Generator
@@ -21,6 +21,7 @@ from srn_jax.models.layers import apply, parameter_shapes
 from srn_jax.numbers import whole
 
 ROUNDINGS = ("nearest", "truncate")
+MOST_AT_A_TIME = 1024  # pictures in one call of the network
 MANY_PICTURES = 100  # after which a program of fast convolutions has won back what it takes longer to compile
 _FEWEST = 8  # pictures for which a further device is used
 
@@ -55,7 +56,7 @@ def extrapolate(
     Raises:
       InputError (a ValueError): arrays of a wrong rank, dtype, range or size; says what would fit.
     """
-    return _begin(params, img, mask, model, rounding, few=True)()
+    return _begin(params, img, mask, model, rounding)()
 
 
 def extrapolate_stream(
@@ -66,49 +67,106 @@ def extrapolate_stream(
     rounding: str = "nearest",
     ahead: SupportsIndex = 1,
     expected: SupportsIndex = MANY_PICTURES,
+    batch: SupportsIndex | None = None,
 ) -> Iterator[np.ndarray]:
     """Yields `extrapolate(params, img, mask)` of each (img, mask) of `pictures`, in order.
 
-    While the device paints one picture, the next is taken, checked and sent to it, and the one before is put together:
-    the device does not wait for the host. One size of pictures compiles once, whatever the masks. Where there are
-    several devices, they paint in turn; what they paint is the same.
+    While the device paints some pictures, the next are taken, checked and sent to it, and those before are put
+    together: the device does not wait for the host. One size of pictures compiles once for each size of a batch,
+    whatever the masks. Where there are several devices, they paint in turn; what they paint is the same.
 
     Args:
-      ahead: how many pictures are on each device, or wait for it, when one is asked for.
+      ahead: how many batches are on each device, or wait for it, when a picture is asked for.
       expected: about how many pictures there are: each device that is used has 8 of them at least. For 100 and more a
         program is compiled that may be faster, and takes 5 to 10 s longer to compile on a CPU
         (`convolution.few_calls`); its pictures differ by rounding.
+      batch: up to so many pictures of one size go through the network in one call, 1 to 1,024, or fewer where that
+        keeps more devices at work; by default as suits the backend. On a CPU it is one by one, whatever is asked for,
+        so that the canvases are the same bit for bit.
 
     Raises:
       PictureError (an InputError): as `extrapolate`, for the picture that it names by its number, from 0.
     """
     most_ahead = whole("ahead", ahead, 0, 2**31, "0 or more, a whole number of pictures")
     count = whole("expected", expected, 0, 2**63, "0 or more, a whole number of pictures")
+    largest = check_batch(batch)
     if not isinstance(pictures, Iterable):
         raise InputError(f"pictures is {brief(pictures)}; it takes pairs (img, mask), as a list or an iterator")
     _network(params, model)  # what is wrong with them is said before they are copied
     replicas = on_each(share(count, _FEWEST), params)
-    begun: deque[tuple[int, Callable[[], np.ndarray]]] = deque()
-
-    def numbered(number: int, function: Callable[[], Any]) -> Any:
-        try:
-            return function()
-        except InputError as error:
-            raise PictureError(number, str(error)) from error
-
-    for number, (img, mask) in enumerate(pictures):
-        begin = partial(_begin, replicas[number % len(replicas)], few=count < MANY_PICTURES)
-        begun.append((number, numbered(number, partial(begin, img, mask, model, rounding))))
+    each = -(-len(pictures) // len(replicas)) if isinstance(pictures, Sized) else largest
+    begun: deque[Callable[[], Iterator[np.ndarray]]] = deque()
+    for turn, (first, some) in enumerate(_alike(pictures, max(1, min(largest, each)))):
+        begin = partial(_begin, replicas[turn % len(replicas)], model=model, rounding=rounding)
+        begun.append(_begin_batch(partial(begin, few=count < MANY_PICTURES), first, some, largest))
         if len(begun) > most_ahead * len(replicas):
-            yield numbered(*begun.popleft())
+            yield from begun.popleft()()
     while begun:
-        yield numbered(*begun.popleft())
+        yield from begun.popleft()()
+
+
+def check_batch(batch: SupportsIndex | None) -> int:
+    """Returns how many pictures go through the network in one call where `batch` is asked for, or None."""
+    takes = f"1 to {MOST_AT_A_TIME:,}, a whole number of pictures"
+    return windows_a_call(None if batch is None else whole("batch", batch, 1, MOST_AT_A_TIME, takes))
+
+
+def _alike(pictures: Iterable[tuple[Any, Any]], most: int) -> Iterator[tuple[int, list[tuple[Any, Any]]]]:
+    """Yields up to `most` successive pictures that can be stacked, and the number of the first of them."""
+    some, kind, first = [], None, 0
+    for number, pair in enumerate(pictures):
+        this = _kind(pair)
+        if some and (this is None or this != kind):
+            yield first, some
+            some = []
+        if not some:
+            first, kind = number, this
+        some = [*some, pair]
+        if len(some) == most:
+            yield first, some
+            some = []
+    if some:
+        yield first, some
+
+
+def _kind(pair: tuple[Any, Any]) -> Any:
+    """Returns what pictures have in common that can be stacked; None where this one cannot."""
+    fits = all(isinstance(one, np.ndarray | jax.Array) for one in pair) and [one.ndim for one in pair] == [3, 2]
+    return [(one.shape, one.dtype) for one in pair] if fits else None
+
+
+def _begin_batch(
+    begin: Callable[..., Callable[[], np.ndarray]], first: int, some: Sequence[tuple[Any, Any]], largest: int
+) -> Callable[[], Iterator[np.ndarray]]:
+    """Returns what yields the canvases of some pictures, the first of them number `first`, sent to the device."""
+    if len(some) > 1:
+        # Of few sizes, each of which compiles: powers of two, and the largest batch.
+        size = min(largest, 1 << (len(some) - 1).bit_length())
+        padded = [*some, *[some[-1]] * (size - len(some))]
+        try:
+            together = begin(*(np.stack(one) for one in zip(*padded, strict=True)))
+        except InputError:  # of one of them, which is found below; or their known rectangles differ in size
+            pass
+        else:
+            return lambda: iter(_numbered(first, together)[: len(some)])
+    alone = [_numbered(first + place, partial(begin, *one)) for place, one in enumerate(some)]
+    return lambda: (_numbered(first + place, one) for place, one in enumerate(alone))
+
+
+def _numbered(number: int, function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except InputError as error:
+        raise PictureError(number, str(error)) from error
 
 
 def _begin(
-    params: Any, img: Any, mask: Any, model: nn.Module | None, rounding: str, *, few: bool
+    params: Any, img: Any, mask: Any, model: nn.Module | None, rounding: str, few: bool | None = None
 ) -> Callable[[], np.ndarray]:
-    """Returns what waits for the canvas of `extrapolate`'s arguments, checked and sent to the device."""
+    """Returns what waits for the canvas of `extrapolate`'s arguments, checked and sent to the device.
+
+    `few` is whether few calls are to come, as `few_calls` takes it; by default it follows from the number of pictures.
+    """
     if rounding not in ROUNDINGS:
         raise InputError(f"rounding is {rounding!r}; it takes one of {', '.join(map(repr, ROUNDINGS))}")
     module, weights = _network(params, model)
@@ -131,9 +189,8 @@ def _begin(
 
     shown = np.where(masks[..., None], np.zeros((), images.dtype), images)
     unit = _to_unit(shown)
-    painted = _compiled_paint()(
-        module, few and count < MANY_PICTURES, weights, unit, masks[..., None].astype(np.float32)
-    )
+    few = count < MANY_PICTURES if few is None else few
+    painted = _compiled_paint()(module, few, weights, unit, masks[..., None].astype(np.float32))
 
     def finish() -> np.ndarray:
         prediction = np.asarray(painted)

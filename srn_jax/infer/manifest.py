@@ -1,8 +1,10 @@
 """What was made of a folder, in JSON beside the outputs: by which weights and settings, so that the work can go on."""
 
+import contextlib
 import hashlib
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +14,56 @@ import numpy as np
 from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.generator import Generator, architecture
-from srn_jax.infer.jobs import Job
+from srn_jax.infer.jobs import Job, check_free
 
 NAME = "manifest.json"
-_SAVE_EVERY_SECONDS = 2.0
+_SAVE_EVERY_SECONDS = 2.0  # or so many times what the last save took, of a large folder or among many processes
+_SAVES = 20
 
 
 class Manifest:
-    """The record of one folder of outputs; `save` at the end, whatever happened."""
+    """The record of one folder of outputs, which several processes may keep, each of its own pictures.
 
-    def __init__(self, folder: Path, settings: dict[str, Any], *, anew: bool) -> None:
-        """Goes on with the record in `folder`, or begins one.
+    `begin` first, and `save` at the end, whatever happened.
+    """
 
-        Args:
-          folder: where outputs go.
-          settings: all that the outputs follow from, as JSON can hold it.
-          anew: forget what is recorded there.
-
-        Raises:
-          InputError: the record is of other settings, or cannot be read.
-        """
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        """Keeps the record in `folder`; `settings` are all that the outputs follow from, as JSON can hold it."""
         self._file = folder / NAME
         self._settings = settings
         self._pictures: dict[str, dict[str, Any]] = {}
-        self._saved = time.monotonic()
-        if self._file.exists() and not anew:
-            self._pictures = self._recorded()
+        self._own: set[str] = set()  # outputs that this process records
+        self._saved, self._pause = time.monotonic(), _SAVE_EVERY_SECONDS
+
+    def begin(self, jobs: list[Job], own: list[Job], *, anew: bool) -> None:
+        """Goes on with the record, or begins one, and lists the outputs that are to come.
+
+        So a run goes on that was killed between an output and its record.
+
+        Args:
+          jobs: of the whole folder.
+          own: those that this process does.
+          anew: forget what is recorded of them, and all that was made with other settings; outputs may be replaced.
+
+        Raises:
+          InputError: the record is of other settings, or cannot be read; outputs are there that it does not list.
+        """
+        self._own = {self._output(job) for job in own}
+        with self._in_turn():
+            if self._file.exists():
+                try:
+                    self._pictures = self._recorded()
+                except InputError:
+                    if not anew:
+                        raise
+            if anew:
+                alone = len(own) == len(jobs)
+                self._pictures = {} if alone else {o: made for o, made in self._pictures.items() if o not in self._own}
+            else:
+                check_free([job for job in jobs if self._output(job) not in self._pictures])
+            for job in jobs:
+                self._pictures.setdefault(self._output(job), {"input": str(job.source), "output": self._output(job)})
+            self._write()
 
     def _recorded(self) -> dict[str, dict[str, Any]]:
         try:
@@ -54,15 +80,6 @@ class Manifest:
                 f"the outputs in {self._file.parent} were made with other settings: {words}; --force replaces"
             )
         return pictures
-
-    def lists(self, job: Job) -> bool:
-        """Returns whether the output is the record's: what lies there may be replaced."""
-        return self._output(job) in self._pictures
-
-    def expect(self, jobs: list[Job]) -> None:
-        """Lists the outputs that are to come, so that a run killed between one and its record goes on all the same."""
-        for job in jobs:
-            self._pictures.setdefault(self._output(job), {"input": str(job.source), "output": self._output(job)})
 
     def has(self, job: Job) -> bool:
         """Returns whether the output is there as it was written, made of what the input is now."""
@@ -94,21 +111,34 @@ class Manifest:
         output = self._output(job)
         written = {"bytes": job.target.stat().st_size, "sha256": _digest(job.target)}
         self._pictures[output] = {"input": str(job.source), "output": output, **facts, "written": written}
-        if time.monotonic() - self._saved > _SAVE_EVERY_SECONDS:
+        if time.monotonic() - self._saved > self._pause:
             self.save()
 
     def _output(self, job: Job) -> str:
         return str(job.target.relative_to(self._file.parent))
 
     def save(self) -> None:
-        """Writes the record."""
-        found = {"settings": self._settings, "pictures": [one for _, one in sorted(self._pictures.items())]}
+        """Writes the record, with what other processes have written of their pictures."""
+        began = time.monotonic()
+        with self._in_turn():
+            if self._file.exists():
+                self._pictures |= {o: made for o, made in self._recorded().items() if o not in self._own}
+            self._write()
+        self._saved = time.monotonic()
+        self._pause = max(_SAVE_EVERY_SECONDS, _SAVES * (self._saved - began))
+
+    @contextlib.contextmanager
+    def _in_turn(self) -> Iterator[None]:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            files.write_text(self._file, json.dumps(found, indent=2) + "\n")
+            with files.in_turn(self._file.parent):
+                yield
         except OSError as error:
             raise InputError(f"cannot write {self._file}: {error.strerror or error}") from error
-        self._saved = time.monotonic()
+
+    def _write(self) -> None:
+        found = {"settings": self._settings, "pictures": [one for _, one in sorted(self._pictures.items())]}
+        files.write_text(self._file, json.dumps(found, indent=2) + "\n")
 
 
 def digest_of(generator: Generator) -> str:

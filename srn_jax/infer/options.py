@@ -1,6 +1,7 @@
 """The command line of `python -m srn_jax.infer`."""
 
 import argparse
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -10,7 +11,7 @@ from srn_jax.commandline import Parser
 from srn_jax.errors import brief
 from srn_jax.generator import DEFAULT, loadable
 from srn_jax.geometry import MARGINS
-from srn_jax.infer.extrapolate import ROUNDINGS
+from srn_jax.infer.extrapolate import MOST_AT_A_TIME, ROUNDINGS
 from srn_jax.infer.margins import Wanted
 from srn_jax.infer.photo import FORMATS
 from srn_jax.numbers import MOST_PIXELS, MOST_SEED, MOST_TIMES, positive
@@ -78,6 +79,20 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="refuse a picture whose margins take more passes of the model, which are told before anything is painted "
         f"(default {_MOST_PASSES:,})",
     )
+    add(
+        "--batch",
+        type=int,
+        metavar="N",
+        help="on an accelerator, paint up to N windows, also of several pictures of a folder, in one call of the model "
+        "(default 32); on a CPU they go one by one, which is as fast",
+    )
+    add(
+        "--share",
+        type=_share,
+        metavar="K/N",
+        help="of a folder, do the K-th of N equal shares, from 0 on: for N hosts that see the same --output, each with "
+        "a K of its own and else the same command",
+    )
     add("--force", action="store_true", help="replace outputs that exist")
     options = parser.parse_args(arguments)
     asked = [name for name in ("size", "aspect", "ratio") if getattr(options, name) is not None]
@@ -90,6 +105,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.check_range(options, name, 0, MOST_PIXELS, f"0 pixels or more, up to {MOST_PIXELS:,}")
     parser.check_range(options, "seed", 0, MOST_SEED, f"0 to {MOST_SEED}")
     parser.check_range(options, "most_passes", 1, MOST_PIXELS, f"1 or more, up to {MOST_PIXELS:,}")
+    parser.check_range(options, "batch", 1, MOST_AT_A_TIME, f"1 or more, up to {MOST_AT_A_TIME:,}")
     if options.feather and options.rounding == "truncate":
         parser.error("--feather and --rounding truncate exclude each other")
     if options.detail == "on" and options.rounding == "truncate":
@@ -124,6 +140,14 @@ def _ratio(text: str) -> tuple[Fraction, Fraction]:
         raise argparse.ArgumentTypeError(
             f"{brief(text)} is not a number above 0, or two with 'x' in between{_UP_TO}"
         ) from error
+
+
+def _share(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", text)
+    share, shares = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not share < shares:
+        raise argparse.ArgumentTypeError(f"{brief(text)} is not K/N with K from 0 to N - 1, as 0/4 to 3/4")
+    return share, shares
 
 
 def _two(text: str, between: str, kind: Callable[[str], Any]) -> tuple:
