@@ -3,8 +3,9 @@
     python -m benchmarks.convolutions [--width 64] [--batch 1] [--canvas 256x256]
 
 "xla" is a convolution with XLA's own derivatives, "plain" the same with ours, "winograd" and "phases" the forms in
-fewer products, "strided" what needs no zeros in between, "dilated" by sub-grids; what training takes is marked *. "in a
-loop" is within `lax.scan`, as critic updates are; "penalty" the gradient, in the kernel, of a gradient.
+fewer products, "strided" what needs no zeros in between, "dilated" by sub-grids, "narrow" for few channels; what
+training takes is marked *. "in a loop" is within `lax.scan`, as critic updates are; "penalty" the gradient, in the
+kernel, of a gradient.
 """
 
 import statistics
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from benchmarks import machine, options
 from srn_jax import ops
 from srn_jax.allocator import keep_freed_memory
-from srn_jax.convolution import dilated, forms, plain, strided, upsample, winograd
+from srn_jax.convolution import dilated, forms, narrow, plain, strided, upsample, winograd
 from srn_jax.convolution.plain import Geometry
 
 
@@ -66,7 +67,7 @@ def xla(g: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
     return plain.output(g, x, kernel)
 
 
-def programs(layer: Layer, g: Geometry) -> dict[str, dict[str, Callable[..., Any]]]:
+def programs(layer: Layer, g: Geometry, ins: int, outs: int) -> dict[str, dict[str, Callable[..., Any]]]:
     """Returns {part: {form: function of (x, kernel, y)}}."""
     if layer.upsampled:
         forms = {"xla": lambda x, k: xla(g, ops.upsample_x2(x), k), "phases": upsample.by_phases}
@@ -100,6 +101,8 @@ def programs(layer: Layer, g: Geometry) -> dict[str, dict[str, Callable[..., Any
             "xla": lambda x, k, y: jax.vjp(lambda k: pull(x, k, y)[0], k)[1](x)[0],
             "plain": lambda x, k, y: plain.kernel_gradient(g, x, y),
         }
+    if narrow.suits("kernel_gradient", g, ins, outs):
+        found["kernel_gradient"]["narrow"] = lambda x, k, y: narrow.kernel_gradient(g, x, y)
     if winograd.exists(g):
         found["output"]["winograd"] = lambda x, k, y: winograd.output(g, x, k)
         found["input_gradient"]["winograd"] = lambda x, k, y: winograd.input_gradient(g, y, k)
@@ -138,7 +141,7 @@ def rows(given: Any) -> list[list[str]]:
         kernel = jax.random.normal(keys[1], (layer.taps, layer.taps, ins, outs))
         y = jax.random.normal(keys[2], (given.batch, *(-(-side // layer.stride) for side in outer), outs))
         operations = 2 * layer.taps**2 * ins * y.size
-        for what, functions in programs(layer, g).items():
+        for what, functions in programs(layer, g, ins, outs).items():
             times = {name: measure(function, (x, kernel, y), given.rounds) for name, function in functions.items()}
             rate = operations / times["xla"] / 1e6
             part = "kernel_gradient" if what == "penalty" else what

@@ -1,5 +1,6 @@
 """Detail: each part held by slow loops, and what must hold of the whole."""
 
+import sys
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -641,10 +642,10 @@ def test_detail_is_made_on_the_device_that_is_set(monkeypatch):
     for name in ("search_all", "refine", "vote", "vote_with_steps", "level_tones"):
         monkeypatch.setattr(stage, name, noted(getattr(stage, name)))
     photo = textured(45, 60)
-    elsewhere = made(photo, (20, 20, 41, 41), settings=QUICK)
+    elsewhere = made(photo, (20, 20, 41, 41), settings=QUICK_DETAIL)
     assert used == {jax.local_devices()[0]}
     used.clear()
     with jax.default_device(device):
-        here = made(photo, (20, 20, 41, 41), settings=QUICK)
+        here = made(photo, (20, 20, 41, 41), settings=QUICK_DETAIL)
     assert used == {device}
     np.testing.assert_array_equal(here, elsewhere)

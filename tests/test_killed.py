@@ -112,7 +112,7 @@ def test_of_two_that_start_together_one_trains_and_the_other_says_so(tmp_path):
     few = ("--config.reconstruction.steps=4", "--config.adversarial.steps=2")
     both = [programs.start(folder, *few) for _ in range(2)]
     said = [process.communicate(timeout=400)[1] for process in both]
-    winner, loser = sorted(range(2), key=lambda number: both[number].returncode)
+    winner, loser = sorted(range(2), key=lambda number: both[number].returncode or 0)
     assert (both[winner].returncode, both[loser].returncode) == (0, 2), said
     assert f"{folder} is in use by process {both[winner].pid} on " in said[loser]
     assert "Traceback" not in said[loser]
