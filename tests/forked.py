@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
 # What the programs import, without the programs, which run as __main__.
@@ -34,9 +34,10 @@ class Process:
         # Not pipes, which someone would have to read while it runs.
         self._out = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._err = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        self._written = "", ""
         self._reports, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         # JAX reads these as it is imported, XLA and the rest as the backend is made.
-        server = _server(tuple(sorted(item for item in environment.items() if item[0].startswith("JAX_"))))
+        server, _ = _server(tuple(sorted(item for item in environment.items() if item[0].startswith("JAX_"))))
         order = json.dumps({"argv": self.args, "environment": environment}).encode()
         with theirs:
             socket.send_fds(server, [order], [self._out.fileno(), self._err.fileno(), theirs.fileno()])
@@ -60,14 +61,14 @@ class Process:
                 self.returncode = os.waitstatus_to_exitcode(int(self._reports.recv(16)))
             except TimeoutError:
                 return None
+            self._reports.close()
+            self._written = _read_all(self._out), _read_all(self._err)
         return self.returncode
 
     def communicate(self, timeout: float = 300) -> tuple[str, str]:
         """Waits, and returns what was written to standard output and to standard error."""
         self.wait(timeout)
-        for file in (self._out, self._err):
-            file.seek(0)
-        return self._out.read(), self._err.read()
+        return self._written
 
     def send_signal(self, number: int) -> None:
         """Sends a signal to a process that has not ended."""
@@ -79,13 +80,19 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
 
+def _read_all(file: IO[str]) -> str:
+    with file:
+        file.seek(0)
+        return file.read()
+
+
 @functools.cache
-def _server(settings: tuple[tuple[str, str], ...]) -> socket.socket:
+def _server(settings: tuple[tuple[str, str], ...]) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     """Returns the way to a process that has imported everything under these settings; it ends with this one."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     with theirs:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "tests.forked", str(theirs.fileno())],
             cwd=ROOT,
             env=environment | dict(settings),
@@ -93,7 +100,7 @@ def _server(settings: tuple[tuple[str, str], ...]) -> socket.socket:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-    return ours
+    return ours, process
 
 
 def serve(orders: socket.socket) -> None:
