@@ -26,7 +26,7 @@ from srn_jax.convolution.plain import Geometry
 
 
 class Layer(NamedTuple):
-    """A convolution: of what size on a canvas of (1, 1), in units of the canvas and of n."""
+    """A convolution: of what size on a canvas of (1, 1), in units of the canvas and of n; 0 n are the three colors."""
 
     name: str
     scale: int
@@ -52,13 +52,13 @@ LAYERS = (
     Layer("cpn/conv14", 2, 2, 2),
     Layer("cpn/conv15, upsampling", 2, 2, 1, upsampled=True),
     Layer("cpn/conv16", 1, 1, 0.5),
+    Layer("cpn/conv17", 1, 0.5, 0),
     Layer("expansion", 2, 1, 4),
+    Layer("fen/conv1", 2, 0, 1, 5),
     Layer("fen/conv6 to 12", 8, 4, 4),
     Layer("critic/conv2", 2, 1, 2, 5, 2),
     Layer("critic/conv3", 4, 2, 4, 5, 2),
 )
-
-
 SHORT = tuple(layer for layer in LAYERS if layer.name in _KINDS)
 
 
@@ -101,8 +101,14 @@ def programs(layer: Layer, g: Geometry, ins: int, outs: int) -> dict[str, dict[s
             "xla": lambda x, k, y: jax.vjp(lambda k: pull(x, k, y)[0], k)[1](x)[0],
             "plain": lambda x, k, y: plain.kernel_gradient(g, x, y),
         }
-    if narrow.suits("kernel_gradient", g, ins, outs):
-        found["kernel_gradient"]["narrow"] = lambda x, k, y: narrow.kernel_gradient(g, x, y)
+    of_narrow: dict[str, Callable[..., Any]] = {
+        "output": lambda x, k, y: narrow.output(g, x, k),
+        "input_gradient": lambda x, k, y: narrow.input_gradient(g, y, k),
+        "kernel_gradient": lambda x, k, y: narrow.kernel_gradient(g, x, y),
+    }
+    for part, function in of_narrow.items():
+        if narrow.suits(part, g, ins, outs):
+            found[part]["narrow"] = function
     if winograd.exists(g):
         found["output"]["winograd"] = lambda x, k, y: winograd.output(g, x, k)
         found["input_gradient"]["winograd"] = lambda x, k, y: winograd.input_gradient(g, y, k)
@@ -135,7 +141,7 @@ def rows(given: Any) -> list[list[str]]:
         inputs = tuple(side // layer.scale for side in given.canvas)
         outer = tuple(2 * side for side in inputs) if layer.upsampled else inputs
         g = Geometry(layer.stride, layer.dilation, outer, (layer.taps, layer.taps))
-        ins, outs = round(layer.ins * given.width), round(layer.outs * given.width)
+        ins, outs = (round(units * given.width) or 3 for units in (layer.ins, layer.outs))
         keys = jax.random.split(jax.random.key(0), 3)
         x = jax.random.normal(keys[0], (given.batch, *inputs, ins))
         kernel = jax.random.normal(keys[1], (layer.taps, layer.taps, ins, outs))

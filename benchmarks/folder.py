@@ -4,9 +4,9 @@
 
 `python -m srn_jax.infer` without detail, with so many virtual devices and windows in one call, beside PyTorch's
 DataLoader and a loop in eager mode that do the same with as many pictures in one call (`benchmarks/peer/folder.py`), on
-the same cores. Pictures are 600x400, JPEG in and out, cut from those of FOLDER, or else from an example in the package;
-each takes two passes of the model in the box. They take turns; the first process of each kind, which compiles, is not
-counted.
+the same cores. On a CPU our windows go one by one whatever the batch, so that such rows are alike.
+Pictures are 600x400, JPEG in and out, cut from those of FOLDER, or else from an example in the package; each takes two
+passes of the model in the box. They take turns; the first process of each kind, which compiles, is not counted.
 """
 
 import os

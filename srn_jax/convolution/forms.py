@@ -19,7 +19,7 @@ def few_calls(few: bool = True) -> Iterator[None]:
     """Within it programs are traced that are called a `few` times: their forms are those that compile in no time.
 
     On an AMD EPYC, 2 cores, 256 x 256, the generator compiles in 0.6 s, not in 7, at n = 32 and at n = 64. A picture by
-    itself takes as long at n = 32; at n = 64 0.58 s, not 0.42, so that 46 of them have won the time back.
+    itself takes a third longer at either: at n = 64 0.58 s, not 0.42, so that 46 of them have won the time back.
     """
     token = _FEW_CALLS.set(few)
     try:
