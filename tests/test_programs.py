@@ -146,9 +146,14 @@ interruption.run(main)
 
 
 def test_ctrl_c_is_left_as_it_is_for_other_programs():
-    code = "import signal, srn_jax; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
-    unset = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell has what runs in the background ignore it
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT.parent, preexec_fn=unset)
+    # Set beforehand: a shell has what runs in the background ignore it.
+    code = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import srn_jax
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT.parent)
 
 
 def test_an_export_is_the_generator_alone(capsys, workdir, tmp_path):
