@@ -46,6 +46,7 @@ class Model:
 class Loss:
     """What is minimized: names of variants, and weights with the paper's letters."""
 
+    error: str = "l1"  # of the reconstruction, a name in losses.spatial.ERRORS
     spatial: str = AS_NUMERICS  # a name in losses.spatial.SPATIAL_WEIGHTS
     lambda_s: float = AS_NUMERICS
     lambda_ae: float = AS_NUMERICS  # auto-encoding of the known region, the release's addition

@@ -126,7 +126,7 @@ def test_blur_taps_are_the_kernel_of_the_release():
     np.testing.assert_allclose(taps, taps[::-1], rtol=1e-6)
 
 
-# L1 terms
+# Errors
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -140,6 +140,37 @@ def test_reconstruction_loss_equals_equation_7(count):
 
 
 @pytest.mark.parametrize("count", [1, 2])
+def test_psnr_loss_is_minus_the_mean_of_the_pictures_psnr(count):
+    prediction, truth, weights = normal(2, 6, 9, 3), normal(2, 6, 9, 3, seed=1), abs(normal(count, 6, 9, 1, seed=2))
+    scores = []
+    for b in range(2):
+        square, total = 0.0, 0.0
+        for i, j, k in np.ndindex(truth.shape[1:]):
+            weight = float(weights[b % count, i, j, 0])
+            square += (float(truth[b, i, j, k]) - float(prediction[b, i, j, k])) ** 2 * weight
+            total += weight
+        scores.append(10 * np.log10(2.0**2 / (square / total + 1e-4)))
+    loss = jax.jit(spatial.psnr_loss)(prediction, truth, weights)
+    assert float(loss) == pytest.approx(-np.mean(scores), rel=1e-5)
+
+
+def test_psnr_loss_is_finite_and_flat_where_the_truth_is_met():
+    picture = normal(2, 6, 9, 3)
+    value, gradient = jax.jit(jax.value_and_grad(spatial.psnr_loss))(picture, picture, np.ones((1, 6, 9, 1), np.float32))
+    assert float(value) == pytest.approx(-10 * np.log10(4 / 1e-4), rel=1e-6)
+    assert (gradient == 0).all()
+
+
+def test_psnr_loss_listens_to_each_picture_alike():
+    """A picture with errors ten times as large pulls no harder on what both could improve by the same share."""
+    truth = np.zeros((2, 6, 9, 3), np.float32)
+    prediction = truth + np.float32([0.05, 0.5])[:, None, None, None]
+    gradient = jax.jit(jax.grad(spatial.psnr_loss))(prediction, truth, np.ones((1, 6, 9, 1), np.float32))
+    pulls = (gradient * prediction).sum((1, 2, 3))
+    np.testing.assert_allclose(pulls[0], pulls[1], rtol=0.05)  # the floor of the errors takes 4 % of the first
+
+
+@pytest.mark.parametrize("count", [1, 2])
 def test_autoencoding_loss_is_the_mean_error_on_known_pixels(count):
     prediction, truth, mask = normal(2, 6, 9, 3), normal(2, 6, 9, 3, seed=1), window_masks(6, 9)[:count]
     errors = []
@@ -150,22 +181,42 @@ def test_autoencoding_loss_is_the_mean_error_on_known_pixels(count):
     assert float(loss) == pytest.approx(np.mean(errors), rel=1e-5)
 
 
-@pytest.mark.parametrize("loss", [spatial.reconstruction_loss, spatial.autoencoding_loss])
-def test_l1_terms_where_nothing_counts_are_zero_and_flat(loss):
-    nothing = {spatial.reconstruction_loss: 0.0, spatial.autoencoding_loss: 1.0}[loss]
+@pytest.mark.parametrize(
+    ("loss", "nothing", "least"),
+    [
+        (spatial.reconstruction_loss, 0.0, 0.0),
+        (spatial.autoencoding_loss, 1.0, 0.0),
+        (spatial.psnr_loss, 0.0, -10 * np.log10(4 / 1e-4)),
+    ],
+)
+def test_errors_where_nothing_counts_are_least_and_flat(loss, nothing, least):
     region = np.full((2, 6, 9, 1), nothing, np.float32)
     value, gradient = jax.jit(jax.value_and_grad(loss))(normal(2, 6, 9, 3), normal(2, 6, 9, 3, seed=1), region)
-    assert value == 0
+    assert float(value) == pytest.approx(least, rel=1e-6)
     assert (gradient == 0).all()
 
 
+def mean_error(difference: np.ndarray) -> float:
+    return float(np.abs(difference).mean())
+
+
+def mean_psnr(difference: np.ndarray) -> float:
+    return float(10 * np.log10(((difference**2).mean((1, 2, 3)) + 1e-4) / 4).mean())
+
+
 @REDUCED
-@pytest.mark.parametrize("loss", [spatial.reconstruction_loss, spatial.autoencoding_loss])
-def test_l1_terms_accumulate_in_float32(loss, dtype):
+@pytest.mark.parametrize(
+    ("loss", "everything", "expected"),
+    [
+        (spatial.reconstruction_loss, 1, mean_error),
+        (spatial.autoencoding_loss, 0, mean_error),
+        (spatial.psnr_loss, 1, mean_psnr),
+    ],
+)
+def test_errors_accumulate_in_float32(loss, everything, expected, dtype):
     prediction, truth = (normal(2, 30, 40, 3, seed=seed).astype(dtype) for seed in (0, 1))
-    everything = {spatial.reconstruction_loss: 1, spatial.autoencoding_loss: 0}[loss]
     result = jax.jit(loss)(prediction, truth, np.full((1, 30, 40, 1), everything, dtype))
-    exact = np.abs(prediction.astype(np.float64) - truth.astype(np.float64)).mean()
+    exact = expected(prediction.astype(np.float64) - truth.astype(np.float64))
     assert result.dtype == jnp.float32
     assert float(result) == pytest.approx(exact, rel=rounding([prediction.size]))
 

@@ -53,6 +53,7 @@ class Batch(struct.PyTreeNode):
 class Variants:
     """The table entries that a phase's settings name, looked up once, before anything is compiled or written."""
 
+    error: Callable[[Array, Array, Array], Array]
     weights: Callable[[Array], Array]
     id_mrf: Callable[..., Array]
     vgg_input: Callable[[Array], Array]
@@ -66,6 +67,7 @@ class Variants:
 def look_up(loss: Loss, phase: Phase, compute: Compute, name: str) -> Variants:
     """Returns the variants of the phase called `name`; raises InputError for a name that its table lacks."""
     return Variants(
+        error=pick(spatial.ERRORS, loss.error, "loss.error"),
         weights=pick(spatial.SPATIAL_WEIGHTS, loss.spatial, "loss.spatial"),
         id_mrf=pick(mrf.ID_MRF, loss.mrf, "loss.mrf"),
         vgg_input=pick(vgg19.PREPROCESSING, loss.vgg_input, "loss.vgg_input"),
@@ -209,7 +211,7 @@ class Step:
         weights = self.variants.weights(mask) if loss.lambda_s else None
         for name, share, picture in painted:
             if weights is not None:
-                error = spatial.reconstruction_loss(picture, image, weights)
+                error = self.variants.error(picture, image, weights)
                 terms[f"{name}reconstruction"] = share * loss.lambda_s, error
             if loss.lambda_ae:
                 error = spatial.autoencoding_loss(picture, image, mask)
