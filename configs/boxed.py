@@ -31,12 +31,6 @@ _RECONSTRUCTION = {
     "adam.beta2": 0.999,
     "data.batch": 32,
 }
-_HALF = {
-    **_RECONSTRUCTION,
-    "geometry.known": (64, 64),
-    "geometry.canvas": (128, 128),
-    "data.scale": (0.6, 1.0),
-}
 
 STAGES: dict[str, dict[str, object]] = {
     "quarter": {
@@ -46,15 +40,12 @@ STAGES: dict[str, dict[str, object]] = {
         "data.scale": (0.6, 1.0),
         "reconstruction.steps": 10_000,
     },
-    "half": {**_HALF, "reconstruction.steps": 4_600},
-    "psnr": {
-        **_HALF,
-        "reconstruction.schedule": "cosine",
-        "reconstruction.steps": 3_000,
-        "loss.error": "psnr",
-        "loss.spatial": "plain",
-        "loss.lambda_s": 0.04,  # of decibels
-        "loss.lambda_ae": 0.3,
+    "half": {
+        **_RECONSTRUCTION,
+        "geometry.known": (64, 64),
+        "geometry.canvas": (128, 128),
+        "data.scale": (0.6, 1.0),
+        "reconstruction.steps": 4_600,
     },
     "whole": {**_RECONSTRUCTION, "reconstruction.steps": 4_100},
     "sharp": {

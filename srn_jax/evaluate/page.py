@@ -18,9 +18,10 @@ table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; white-sp
 th, td {{ padding: .35rem .8rem; border-bottom: 1px solid #ddd; text-align: right }}
 th {{ white-space: normal; vertical-align: bottom }}
 th:first-child, td:first-child {{ text-align: left }}
-tbody tr:first-child {{ font-weight: 600; background: #f4f7fb }}
+table:not(.even) tbody tr:first-child {{ font-weight: 600; background: #f4f7fb }}
 .text td {{ text-align: left; white-space: normal }}
 img {{ max-width: 100%; height: auto; border: 1px solid #ddd }}
+pre {{ background: #f4f7fb; padding: .6rem .8rem; overflow-x: auto; font-size: .85rem }}
 p {{ max-width: 60rem }} .note {{ color: #555; font-size: .9rem }}
 </style></head><body>
 {body}
@@ -39,10 +40,15 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def table(rows: list[list[str]], kind: str = "") -> str:
-    """Returns a table, its heading first; `kind` "text" is for words rather than numbers."""
+    """Returns a table, its heading first; `kind` "text" is for words, "even" for rows of which none stands out."""
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
     return f'<div class="wide"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def code(text: str) -> str:
+    """Returns what is typed, word for word."""
+    return f"<pre>{html.escape(text)}</pre>"
 
 
 def picture(pixels: UInt8[np.ndarray, "h w 3"], alternative: str) -> str:

@@ -1,0 +1,123 @@
+"""All rows on the same pictures with the same masks: scores, differences from one of them, and what they cost."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from scipy import stats
+
+from srn_jax import extrapolate
+from srn_jax.data.photographs import Pictures
+from srn_jax.evaluate.crops import CanvasCrops, Crop, spread
+from srn_jax.evaluate.judge import CanvasJudge, Scores
+from srn_jax.evaluate.summary import EXACT_DB
+from srn_jax.fills import FILLS, SLOW_FILLS
+from srn_jax.generator import Generator
+
+_BATCH = 8
+_TIMED = 9  # passes
+PLACES = ("top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right")
+
+
+class PlacedCrops(CanvasCrops):
+    """Crops whose known part lies at one of nine places, whatever it was at training."""
+
+    def __init__(self, pictures: Pictures, generator: Generator, place: str) -> None:
+        """Takes a name in PLACES."""
+        super().__init__(pictures, generator, 0)
+        self._place = PLACES.index(place)
+
+    def _offset(self, number: int) -> tuple[int, int]:
+        del number
+        free = [canvas - known for canvas, known in zip(self._generator.canvas, self._generator.known, strict=True)]
+        down, right = divmod(self._place, 3)
+        return free[0] * down // 2, free[1] * right // 2
+
+
+@dataclass
+class Judged:
+    """What became of one row, over its seeds.
+
+    Attributes:
+      scores: by seed, then by picture.
+      shown: completed pictures by number, of the first seed.
+      fills: scores by fill and picture, the same for all rows.
+      crops: the pictures that are shown, by number.
+    """
+
+    scores: list[list[Scores]] = field(default_factory=list)
+    shown: dict[int, np.ndarray] = field(default_factory=dict)
+    fills: dict[str, list[Scores]] = field(default_factory=dict)
+    crops: dict[int, Crop] = field(default_factory=dict)
+    parameters: int = 0
+    seconds: float = float("nan")
+
+    def values(self, name: str) -> np.ndarray:
+        """Returns one score, [seeds, pictures]; a picture that is met exactly counts as 100 dB."""
+        found = np.array([[row[name] for row in seed] for seed in self.scores], np.float64)
+        return np.minimum(found, EXACT_DB) if "psnr" in name else found
+
+    def means(self) -> list[Scores]:
+        """Returns each picture's scores, averaged over seeds."""
+        return [
+            {name: float(np.mean([row[name] for row in picture])) for name in picture[0]}
+            for picture in zip(*self.scores, strict=True)
+        ]
+
+    def spread(self, name: str) -> float:
+        """Returns the standard deviation over seeds of a score's mean; NaN for a single seed."""
+        means = np.nanmean(self.values(name), axis=1)
+        return float(means.std(ddof=1)) if len(means) > 1 else float("nan")
+
+
+def judge(generators: Sequence[Generator], crops: CanvasCrops, shown: int) -> Judged:
+    """Returns the scores of one row's generators, a seed each, on `crops`; `shown` of them, spread, are kept."""
+    found = Judged(parameters=sum(leaf.size for leaf in jax.tree.leaves(generators[0].params)))
+    numbers, kept = range(len(crops)), set(spread(len(crops), shown))
+    for generator in generators:
+        judge = CanvasJudge(generator, _BATCH, expected=len(crops))
+        rows = []
+        for one in judge.judge(crops, numbers):
+            rows.append(one.scores[judge.painter])
+            if generator is not generators[0]:
+                continue
+            for name in FILLS | SLOW_FILLS:
+                found.fills.setdefault(name, []).append(one.scores[name])
+            if one.number in kept:
+                found.shown[one.number], found.crops[one.number] = one.completed[judge.painter], one.crop
+        found.scores.append(rows)
+    return found
+
+
+def time_passes(generators: dict[str, Generator], crops: CanvasCrops) -> dict[str, float]:
+    """Returns the median seconds of a picture by row, alone in its call, compiled; rows take turns."""
+    crop = next(crop for number in range(len(crops)) if (crop := crops.read(number)) is not None)
+    taken: dict[str, list[float]] = {row: [] for row in generators}
+    for number in range(1 + _TIMED):
+        for row, generator in generators.items():
+            start = time.perf_counter()
+            extrapolate(generator, crop.picture, crop.mask)
+            if number:  # the first one compiles
+                taken[row].append(time.perf_counter() - start)
+    return {row: statistics.median(times) for row, times in taken.items()}
+
+
+class Difference(NamedTuple):
+    """A mean difference of pairs; its 95 % interval reaches `half` to both sides, NaN for a single pair."""
+
+    mean: float
+    half: float
+
+
+def difference(row: Judged, reference: Judged, name: str) -> Difference:
+    """Returns how far a row's score is from the reference's, picture by picture, each averaged over seeds."""
+    pairs = row.values(name).mean(0) - reference.values(name).mean(0)
+    pairs = pairs[np.isfinite(pairs)]
+    if len(pairs) < 2:
+        return Difference(float(pairs.mean()) if len(pairs) else float("nan"), float("nan"))
+    error = pairs.std(ddof=1) / np.sqrt(len(pairs))
+    return Difference(float(pairs.mean()), float(stats.t.ppf(0.975, len(pairs) - 1) * error))
