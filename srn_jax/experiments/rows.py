@@ -68,18 +68,18 @@ _SMALL: dict[str, object] = {
     "critic.updates": 2,
     "loss.mrf_layers": ("conv3_2",),
     "loss.style_layers": ("conv3_2",),
-    "reconstruction.steps": 1_000,
-    "reconstruction.learning_rate": 3e-4,
-    "reconstruction.warmup_steps": 100,
+    "reconstruction.steps": 600,
+    "reconstruction.learning_rate": 5e-4,
+    "reconstruction.warmup_steps": 50,
     "reconstruction.schedule": "cosine",
-    "adversarial.steps": 150,
-    "adversarial.warmup_steps": 20,
+    "adversarial.steps": 100,
+    "adversarial.warmup_steps": 10,
     "adam.beta2": 0.99,
     "adam.clip_norm": 3.0,
     "data.batch": 8,
     "data.scale": (0.6, 1.0),
     "run.average": 0.99,
-    "run.evaluate_every_steps": 500,
+    "run.evaluate_every_steps": 300,
     "run.image_every_steps": 1_000,
     "run.save_every_steps": 250,
 }
@@ -186,9 +186,10 @@ def get_config(name: str = "fig8_srn") -> Config:
     config.data.path = "data/celebahq"
     _set(config, pick(ROWS, row, "configs/ablation.py's row"))
     if scale == "small":
-        after = config.adversarial.steps
+        alone = not config.adversarial.steps
         _set(config, _SMALL)
-        config.adversarial.steps = min(after, config.adversarial.steps)
+        if alone:
+            config.adversarial.steps = config.adversarial.warmup_steps = 0
         config.model.width //= _NARROWER
         config.critic.width //= _NARROWER
     return config
