@@ -185,6 +185,10 @@ def test_numbers_of_numpy_are_as_good_as_pythons():
 def test_variants_are_looked_up_before_anything_runs():
     for change, message in (
         (
+            {"loss__error": "l2"},
+            r"loss.error is 'l2'; it takes one of 'l1', 'psnr'",
+        ),
+        (
             {"loss__spatial": "far"},
             r"loss.spatial is 'far'; it takes one of 'rsv', 'rsv_release', 'confidence', 'plain'",
         ),

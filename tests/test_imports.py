@@ -25,7 +25,7 @@ LAYERS = (
     ("evaluate",),
     ("train",),
     ("convert", "export"),
-    ("flags", "report", "demo"),
+    ("flags", "report", "demo", "experiments"),
     ("main", "__main__"),
 )
 FORBIDDEN = {  # beyond the layers: rooms that must not know each other

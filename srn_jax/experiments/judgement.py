@@ -10,13 +10,13 @@ import jax
 import numpy as np
 from scipy import stats
 
-from srn_jax import extrapolate
 from srn_jax.data.photographs import Pictures
 from srn_jax.evaluate.crops import CanvasCrops, Crop, spread
 from srn_jax.evaluate.judge import CanvasJudge, Scores
 from srn_jax.evaluate.summary import EXACT_DB
 from srn_jax.fills import FILLS, SLOW_FILLS
 from srn_jax.generator import Generator
+from srn_jax.infer import extrapolate
 
 _BATCH = 8
 _TIMED = 9  # passes
