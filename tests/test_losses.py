@@ -156,7 +156,9 @@ def test_psnr_loss_is_minus_the_mean_of_the_pictures_psnr(count):
 
 def test_psnr_loss_is_finite_and_flat_where_the_truth_is_met():
     picture = normal(2, 6, 9, 3)
-    value, gradient = jax.jit(jax.value_and_grad(spatial.psnr_loss))(picture, picture, np.ones((1, 6, 9, 1), np.float32))
+    value, gradient = jax.jit(jax.value_and_grad(spatial.psnr_loss))(
+        picture, picture, np.ones((1, 6, 9, 1), np.float32)
+    )
     assert float(value) == pytest.approx(-10 * np.log10(4 / 1e-4), rel=1e-6)
     assert (gradient == 0).all()
 

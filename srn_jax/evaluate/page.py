@@ -19,6 +19,7 @@ th, td {{ padding: .35rem .8rem; border-bottom: 1px solid #ddd; text-align: righ
 th {{ white-space: normal; vertical-align: bottom }}
 th:first-child, td:first-child {{ text-align: left }}
 tbody tr:first-child {{ font-weight: 600; background: #f4f7fb }}
+.even tbody tr:first-child {{ font-weight: inherit; background: none }}
 .text td {{ text-align: left; white-space: normal }}
 img {{ max-width: 100%; height: auto; border: 1px solid #ddd }}
 p {{ max-width: 60rem }} .note {{ color: #555; font-size: .9rem }}
@@ -39,7 +40,10 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def table(rows: list[list[str]], kind: str = "") -> str:
-    """Returns a table, its heading first; `kind` "text" is for words rather than numbers."""
+    """Returns a table, its heading first.
+
+    `kind` "text" is for words rather than numbers, "even" for rows of which the first does not stand out.
+    """
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
     return f'<div class="wide"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
