@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from itertools import combinations
 
-from tqdm import tqdm
-
 from srn_jax import allocator, cache, files
 from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import open_pictures
@@ -73,7 +71,7 @@ def _of_sets(folders: dict[str, str], options: argparse.Namespace) -> _Made:
         name, setting = next(iter(sets.left_out.items()))
         facts["left out"] = f"{len(sets.left_out)} pictures that some set lacks: {name}, say, is not in {setting}"
         print(f"left out {facts['left out']}", file=sys.stderr)
-    return sets.methods, facts, len(sets), lambda: tqdm(sets.pictures(_LONGEST), total=len(sets), unit=" pictures")
+    return sets.methods, facts, len(sets), lambda: sets.pictures(_LONGEST)
 
 
 def _of_photographs(options: argparse.Namespace) -> _Made:

@@ -31,7 +31,6 @@ class Photographs:
 
     Attributes:
       methods: their names.
-      skipped: photographs that could not be taken, and why.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class Photographs:
             if name in self._methods:
                 raise InputError(f"--methods names {given} twice")
             self._methods[name] = _method(name, generators, seed)
-        self.methods, self.skipped = list(self._methods), list[str]()
+        self.methods = list(self._methods)
         if len(self.methods) < 2:
             raise InputError(f"--methods takes two or more, and names {', '.join(self.methods)} alone")
         # How the known part lies is the first model's affair.
@@ -74,14 +73,14 @@ class Photographs:
 
     def pictures(self) -> Iterator[Completed]:
         """Yields the photographs that can be taken, completed; names the others."""
-        for number in tqdm(self._numbers, unit=" pictures"):
-            crop = self._crops.read(number)
-            if crop is None:
-                self.skipped.append(self._crops.why_not(number))
-                tqdm.write(f"skipped {self.skipped[-1]}", file=sys.stderr)
-                continue
-            known = known_on_grey(crop.image[None], crop.mask[None])[0]
-            yield Completed(crop.name, known, {name: method(crop) for name, method in self._methods.items()})
+        with tqdm(self._numbers, unit=" pictures") as numbers:
+            for number in numbers:
+                crop = self._crops.read(number)
+                if crop is None:
+                    tqdm.write(f"skipped {self._crops.why_not(number)}", file=sys.stderr)
+                    continue
+                known = known_on_grey(crop.image[None], crop.mask[None])[0]
+                yield Completed(crop.name, known, {name: method(crop) for name, method in self._methods.items()})
 
 
 class _Crops(FullResolutionCrops):

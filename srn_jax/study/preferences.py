@@ -70,6 +70,11 @@ def chosen(one: Asked) -> str:
     return one.question.left if one.side == "left" else one.question.right
 
 
+def choices(asked: Iterable[Asked]) -> Counter[tuple[int, str]]:
+    """Returns how often each method was chosen at each picture; a pair that is shown again counts the first time."""
+    return Counter((one.question.picture, chosen(one)) for one in asked if one.question.repeats is None)
+
+
 def preferences(asked: Iterable[Asked], methods: list[str]) -> list[Preference]:
     """Returns one row for each pair of methods, in their order; a pair that is shown again counts the first time."""
     wins: dict[tuple[str, str], Counter[int]] = {}  # of the first over the second, by participant

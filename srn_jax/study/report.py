@@ -13,10 +13,11 @@ from srn_jax.evaluate import page, sheets, summary
 from srn_jax.evaluate.crops import spread
 from srn_jax.pictures import decode
 from srn_jax.study import answers
+from srn_jax.study.chart import chart
 from srn_jax.study.materials import ANSWERS, REPORT, Entry, Study, read_key
-from srn_jax.study.preferences import Consistency, Preference, Share, consistencies, preferences, share
+from srn_jax.study.preferences import Consistency, Preference, Share, choices, consistencies, preferences, share
 
-_SHOWN = 12  # pictures on the sheet
+_SHOWN = 6  # pictures on the sheet
 _EXPLANATION = (
     "Preferred: how often the first method was chosen, with Wilson's 95 % interval. Sign test: exact, two-sided, the "
     "probability of a share at least as far from 50 % if both were as likely. The choice is forced, so no answer is a "
@@ -53,11 +54,12 @@ def report(options: argparse.Namespace) -> str:
     table, each = _table(compared), _people(participants, people)
     parts = [page.paragraph(counts)]
     if people:
-        parts += [page.table(table, "even"), page.paragraph(_EXPLANATION, "note")]
+        parts += [page.table(table, "even"), chart(compared), page.paragraph(_EXPLANATION, "note")]
         parts += [page.heading("Participants"), page.paragraph(_consistency(people)), page.table(each, "even")]
     parts += [page.heading("The questionnaire"), page.table(_facts(study), "text even")]
     parts += [page.picture(_sheet(study), "pictures of the study, as each method completed them")]
-    parts += [page.paragraph(_PAPER, "note")]
+    parts += [page.heading("Its pictures, and how often each method was chosen there")]
+    parts += [page.table(_pictures(study, asked), "even"), page.paragraph(_PAPER, "note")]
     files.write_text(output, page.page("Which is more realistic?", parts))
     said = [counts, summary.markdown(table), _consistency(people), summary.markdown(each)] if people else [counts]
     return "\n\n".join([*said, f"look at        {output}"])
@@ -80,7 +82,9 @@ def _counts(joined: int, people: list[Consistency]) -> str:
 
 
 def _table(compared: list[Preference]) -> list[list[str]]:
-    rows = [["pair", "preferred", "answers", "sign test", "participants who prefer it", "their sign test"]]
+    rows = [
+        ["pair", "preferred (95 % interval)", "answers", "sign test", "participants who prefer it", "their sign test"]
+    ]
     for one in compared:
         undecided = f", {one.undecided} undecided" if one.undecided else ""
         people = f"{one.participants.some} of {one.participants.of}{undecided}"
@@ -101,6 +105,14 @@ def _people(participants: list[answers.Participant], people: list[Consistency]) 
         again = f"{one.same} of {one.repeated}" if one.repeated else "none yet"
         left = f"{one.left / one.answered:.0%}".replace("%", " %")
         rows.append([str(one.participant), began, f"{one.answered} of {whole.questions}", left, again])
+    return rows
+
+
+def _pictures(study: Study, asked: list[answers.Asked]) -> list[list[str]]:
+    counts = choices(asked)
+    rows = [["picture", *study.methods]]
+    for number, entry in enumerate(study.entries):
+        rows.append([entry.name, *(str(counts[number, method]) for method in study.methods)])
     return rows
 
 

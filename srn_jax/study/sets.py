@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
+from tqdm import tqdm
 
 from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import spread
@@ -89,7 +90,9 @@ class Sets:
 
     def pictures(self, longest: int) -> Iterator[Completed]:
         """Yields all of them, as `read`."""
-        return (self.read(name, longest) for name in self.names)
+        with tqdm(self.names, unit=" pictures") as names:
+            for name in names:
+                yield self.read(name, longest)
 
     def _known_part(self, name: str, arrays: dict[str, _Pixels], scale: float) -> _Pixels:
         some, *others = arrays.values()
@@ -127,10 +130,9 @@ def _by_name(folder: str, setting: str) -> dict[str, Path]:
 def _read(path: Path) -> Image.Image:
     try:
         return decode(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
-        raise InputError(f"{path} is no picture that can be read ({error})") from error
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} is no picture that can be read ({why})") from error
 
 
 def _same_aspect(size: tuple[int, int], smallest: tuple[int, int]) -> bool:
