@@ -18,6 +18,7 @@ from srn_jax.study.options import QUESTIONS, length
 from srn_jax.study.photographs import Photographs
 from srn_jax.study.questionnaire import check_length
 from srn_jax.study.sets import REAL, Sets
+from srn_jax.study.words import many
 
 _LONGEST = 1600  # pixels of a picture's longer side: more than a page shows
 
@@ -49,12 +50,11 @@ def make(options: argparse.Namespace) -> str:
         study = Study(folder, secrets.token_hex(4), options.seed, questions, repeats, methods, entries, facts)
         write_key(study)
         answers.create(folder / ANSWERS)
-    fewer = (
-        f", as many as there are; the default is {QUESTIONS}" if options.pairs is None and questions < QUESTIONS else ""
-    )
+    again = f", {repeats} of them a second time with sides swapped" if repeats else ""
+    fewer = f", as many as there are (default {QUESTIONS})" if options.pairs is None and questions < QUESTIONS else ""
     return (
-        f"wrote {output}: {len(entries)} pictures by {', '.join(methods)}\n"
-        f"a questionnaire has {questions} pairs, {repeats} of them a second time with sides swapped{fewer}\n"
+        f"wrote {output}: {many(len(entries), 'picture')} by {', '.join(methods)}\n"
+        f"a questionnaire has {many(questions, 'pair')}{again}{fewer}\n"
         f"serve it with   python -m srn_jax.study serve --study {options.output}"
     )
 
@@ -69,7 +69,9 @@ def _of_sets(folders: dict[str, str], options: argparse.Namespace) -> _Made:
     facts["known part"] = options.known or options.masks or "what all sets have in common"
     if sets.left_out:
         name, setting = next(iter(sets.left_out.items()))
-        facts["left out"] = f"{len(sets.left_out)} pictures that some set lacks: {name}, say, is not in {setting}"
+        facts["left out"] = (
+            f"{many(len(sets.left_out), 'picture')} that some set lacks: {name}, say, is not in {setting}"
+        )
         print(f"left out {facts['left out']}", file=sys.stderr)
     return sets.methods, facts, len(sets), lambda: sets.pictures(_LONGEST)
 

@@ -16,6 +16,7 @@ from srn_jax.study import answers
 from srn_jax.study.chart import chart
 from srn_jax.study.materials import ANSWERS, REPORT, Entry, Study, read_key
 from srn_jax.study.preferences import Consistency, Preference, Share, choices, consistencies, preferences, share
+from srn_jax.study.words import many
 
 _SHOWN = 6  # pictures on the sheet
 _EXPLANATION = (
@@ -75,10 +76,10 @@ def _check(study: Study, asked: list[answers.Asked]) -> None:
 
 def _counts(joined: int, people: list[Consistency]) -> str:
     if not people:
-        return f"{_NONE} {_many(joined, 'participant')} began." if joined else _NONE
+        return f"{_NONE} {many(joined, 'participant')} began." if joined else _NONE
     given, idle = sum(one.answered for one in people), joined - len(people)
     without = f"; {idle} more began and answered nothing" if idle else ""
-    return f"{_many(given, 'answer')} of {_many(len(people), 'participant')}{without}."
+    return f"{many(given, 'answer')} of {many(len(people), 'participant')}{without}."
 
 
 def _table(compared: list[Preference]) -> list[list[str]]:
@@ -129,7 +130,7 @@ def _facts(study: Study) -> list[list[str]]:
     facts = {
         "methods": ", ".join(study.methods),
         "pictures": f"{len(study.entries)}, shown {_sizes(study.entries)}",
-        "a questionnaire": f"{study.questions} pairs{again}; pairs, order and sides at random",
+        "a questionnaire": f"{many(study.questions, 'pair')}{again}; pairs, order and sides at random",
         "seed": str(study.seed),
         **study.facts,
     }
@@ -173,7 +174,3 @@ def _probability(one: Share) -> str:
     if one.p is None:
         return "none"
     return "p < 0.0001" if one.p < 0.0001 else f"p = {one.p:.4f}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
