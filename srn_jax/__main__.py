@@ -9,6 +9,7 @@ PROGRAMS = {
     "infer": "paint beyond the borders of a picture, or of each picture of a folder",
     "demo": "a page on this machine: drop a photograph, paint, compare, download",
     "evaluate": "score a model on pictures that it never saw, beside simple fills",
+    "study": "ask people, blind, which of two completed pictures is more realistic",
     "main": "train, or go on training, what a configuration describes",
     "data": "list, prepare and check data sets",
     "vgg": "fetch and check VGG-19's filters, which training compares features with",

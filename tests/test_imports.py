@@ -12,7 +12,7 @@ ROOT = Path(srn_jax.__file__).parent
 # From the bottom up; a module may import from its own layer's package and from the layers before it.
 LAYERS = (
     ("errors", "allocator"),
-    ("interruption", "lock", "numbers"),
+    ("interruption", "lock", "numbers", "listening"),
     ("files", "tables", "store", "commandline"),
     ("geometry", "seal", "reading"),
     ("config", "ops", "pictures", "fills", "metrics", "backend", "cache"),
@@ -25,7 +25,7 @@ LAYERS = (
     ("evaluate",),
     ("train",),
     ("convert", "export"),
-    ("flags", "report", "demo", "experiments"),
+    ("flags", "report", "demo", "study", "experiments"),
     ("main", "__main__"),
 )
 FORBIDDEN = {  # beyond the layers: rooms that must not know each other
@@ -34,6 +34,7 @@ FORBIDDEN = {  # beyond the layers: rooms that must not know each other
     "detail": ("config", "fills", "metrics"),
     "infer": ("data", "train", "losses"),
     "demo": ("data", "train", "losses", "evaluate"),
+    "study": ("train", "losses"),
     "generator": ("data", "train", "losses"),
 }
 

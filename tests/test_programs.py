@@ -57,6 +57,7 @@ def test_interrupted_as_it_starts_it_ends_in_silence_or_with_a_line(name, wait, 
         "convert": ["--help"],
         "export": ["--output", f"{tmp_path}/model"],
         "demo": [],
+        "study": ["make", "--data", "embedded", "--output", f"{tmp_path}/study"],
     }
     command = [sys.executable, "-m", f"srn_jax.{name}", *given[name]]
     with subprocess.Popen(
@@ -103,6 +104,10 @@ def locked(tmp_path) -> Iterator[Path]:
         "export --checkpoint {0}/model --output {1}/out",
         "export --output {0}/out",
         "demo --checkpoint {0}/model",
+        "study make --data {0}/inner --output {1}/out",
+        "study make --set a={1}/pictures --set b={1}/pictures --known {1}/pictures --output {0}/out",
+        "study serve --study {0}/inner",
+        "study report --study {0}/inner",
         "convert --tf-checkpoint {0}/snap --output {1}/out",
         "vgg --check {0}/vgg.h5",
         "data check ethz --path {0}/inner",

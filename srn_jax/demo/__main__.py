@@ -3,7 +3,6 @@
 import argparse
 import os
 import signal
-import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +13,7 @@ from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import boxed, load_generator, loadable
 from srn_jax.infer.photo import allow_large_pictures
+from srn_jax.listening import listen
 
 _MAX_UPLOAD = "50mb"
 _QUEUE = 20  # users who may wait; the next is told to come back
@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="srn_jax_demo_") as folder:
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
         try:
-            _check_address(options.host, options.port)
+            # Its server would try without end, or name its own options.
+            listen(options.host, options.port).close()
             page = _page()
             generators = {path: load_generator(path) for path in options.checkpoint}
             served = page.build(generators, Path(folder)).queue(max_size=_QUEUE)
@@ -79,18 +80,6 @@ def main(arguments: list[str] | None = None) -> None:
             served.block_thread()
         finally:
             served.close(verbose=False)
-
-
-def _check_address(host: str, port: int | None) -> None:
-    """Raises InputError where the page cannot listen: its server would try without end, or name its own options."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
-        socket.create_server(address[:2], family=family).close()
-    except socket.gaierror as error:
-        raise InputError(f"--host is {host!r}, which is no address of this machine: {error.strerror}") from error
-    except OSError as error:
-        free = "" if port is None else f", port {port}: without --port it takes the first that is free"
-        raise InputError(f"cannot listen on {host}{free} ({os.strerror(error.errno or 0)})") from error
 
 
 def _page() -> ModuleType:
