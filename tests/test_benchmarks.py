@@ -1,7 +1,6 @@
 """The benchmarks run, beside PyTorch where it is installed, and what they compare is equal; no time is judged."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,15 +10,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.programs import environment
+
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 
 
 def run(*command: str, status: int = 0) -> subprocess.CompletedProcess[str]:
     """Runs a program, on one device; it must end with `status`."""
-    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # as in conftest.py, which says why
     done = subprocess.run(
-        [sys.executable, "-m", *command], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
+        [sys.executable, "-m", *command], capture_output=True, text=True, cwd=ROOT, env=environment(1), check=False
     )
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr

@@ -17,6 +17,7 @@ import yaml
 from PIL import Image
 
 from srn_jax import SRN
+from tests import programs
 from tests.test_generator import save, tiny_generator
 
 ROOT = Path(__file__).parent.parent
@@ -33,13 +34,8 @@ AWKWARD = ["--config=configs/my file.py", '--config.data.path=it\'s "here"', "$H
 def environment(*folders: Path, **variables: object) -> dict[str, str]:
     """Of a subprocess: this Python is `python`, after `folders`; two virtual devices on CPU."""
     path = [*map(str, folders), str(Path(sys.executable).parent), os.environ["PATH"]]
-    ours = {
-        "PATH": os.pathsep.join(path),
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0",
-        "PJRT_NPROC": "16",
-    }
-    return {**os.environ, **ours, **{name: str(value) for name, value in variables.items()}}
+    ours = programs.environment(2) | {"PATH": os.pathsep.join(path)}
+    return ours | {name: str(value) for name, value in variables.items()}
 
 
 def execute(*command: str | Path, given: dict[str, str] | None = None, folder: Path = ROOT) -> tuple[int, str]:

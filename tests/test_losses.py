@@ -62,7 +62,8 @@ def spatial_masks() -> list[np.ndarray]:
 def weights_of(kind: str, mask: np.ndarray, **options) -> np.ndarray:
     """Returns the weights of one [h, w] mask, beside another in a batch."""
     batch = jnp.asarray(np.stack([np.zeros_like(mask), mask])[..., None])
-    return np.asarray(spatial.SPATIAL_WEIGHTS[kind](batch, **options))[1, ..., 0]
+    weigh = jax.jit(spatial.SPATIAL_WEIGHTS[kind], static_argnames=tuple(options))
+    return np.asarray(weigh(batch, **options))[1, ..., 0]
 
 
 @pytest.mark.parametrize("mask", spatial_masks())
@@ -156,9 +157,8 @@ def test_psnr_loss_is_minus_the_mean_of_the_pictures_psnr(count):
 
 def test_psnr_loss_is_finite_and_flat_where_the_truth_is_met():
     picture = normal(2, 6, 9, 3)
-    value, gradient = jax.jit(jax.value_and_grad(spatial.psnr_loss))(
-        picture, picture, np.ones((1, 6, 9, 1), np.float32)
-    )
+    everything = np.ones((1, 6, 9, 1), np.float32)
+    value, gradient = jax.jit(jax.value_and_grad(spatial.psnr_loss))(picture, picture, everything)
     assert float(value) == pytest.approx(-10 * np.log10(4 / 1e-4), rel=1e-6)
     assert (gradient == 0).all()
 
@@ -166,7 +166,7 @@ def test_psnr_loss_is_finite_and_flat_where_the_truth_is_met():
 def test_psnr_loss_listens_to_each_picture_alike():
     """A picture with errors ten times as large pulls no harder on what both could improve by the same share."""
     truth = np.zeros((2, 6, 9, 3), np.float32)
-    prediction = truth + np.float32([0.05, 0.5])[:, None, None, None]
+    prediction = truth + np.array([0.05, 0.5], np.float32)[:, None, None, None]
     gradient = jax.jit(jax.grad(spatial.psnr_loss))(prediction, truth, np.ones((1, 6, 9, 1), np.float32))
     pulls = (gradient * prediction).sum((1, 2, 3))
     np.testing.assert_allclose(pulls[0], pulls[1], rtol=0.05)  # the floor of the errors takes 4 % of the first

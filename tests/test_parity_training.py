@@ -84,7 +84,7 @@ def test_id_mrf_on_images_equals_release(weights, seed, widths):
         return terms["conv3_2"] + 2 * terms["conv4_2"], terms
 
     (total, terms), gradient = jax.jit(jax.value_and_grad(loss_of, has_aux=True))(source)
-    found, lengths = features(source[:1]), sums(params)
+    found, lengths = jax.jit(features)(source[:1]), sums(params)
     compared = [*lengths, *cosine(found["conv4_2"])]
     for name, term in (("id_mrf_reg", total), *((f"mrf_{layer}", term) for layer, term in terms.items())):
         name = f"vgg_{weights}_{name}"
@@ -229,8 +229,7 @@ def test_losses_and_gradients_equal_release(name):
     np.testing.assert_allclose(total, case["loss_g_loss"], **relative)
     if "id_mrf" in terms:
         np.testing.assert_allclose(terms["id_mrf"][1], case["loss_id_mrf_loss"], **relative)
-    _, metrics = setup.critic_update(setup.state)
-    critic_gradient = jax.jit(lambda state: critic_gradient_of(step, state, setup.batch))(setup.state)
+    critic_gradient, metrics = jax.jit(lambda state: critic_gradient_of(step, state, setup.batch))(setup.state)
     there_and_back = rounding([*generator, *critic, *critic])
     np.testing.assert_allclose(metrics["critic"], case["loss_d_loss"], rtol=there_and_back)
     np.testing.assert_allclose(step.loss.lambda_gp * metrics["penalty"], case["loss_gp_loss"], rtol=there_and_back)
@@ -253,12 +252,12 @@ def test_losses_and_gradients_equal_release(name):
         np.testing.assert_allclose(norms, expected, rtol=1e-3, atol=1e-4 * expected.max())
 
 
-def critic_gradient_of(step: Step, state: TrainState, batch: Batch) -> dict:
-    """Returns the critics' gradient, read off an update of plain descent."""
+def critic_gradient_of(step: Step, state: TrainState, batch: Batch) -> tuple[dict, dict]:
+    """Returns the critics' gradient, read off an update of plain descent, and the update's metrics."""
     probe = dataclasses.replace(step.networks, adam=optax.with_extra_args_support(optax.identity()))
     variants = dataclasses.replace(step.variants, learning_rate=lambda step: jnp.ones(()))
-    moved, _ = dataclasses.replace(step, networks=probe, variants=variants).critic_update(state, batch)
-    return jax.tree.map(lambda before, after: before - after, state.critics, moved.critics)
+    moved, metrics = dataclasses.replace(step, networks=probe, variants=variants).critic_update(state, batch)
+    return jax.tree.map(lambda before, after: before - after, state.critics, moved.critics), metrics
 
 
 def sorted_variables(case: golden_cases.Case, letter: str) -> list[str]:

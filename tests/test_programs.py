@@ -45,8 +45,10 @@ def test_version(capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wait", [0.2, 1.0, 3.0])  # seconds: Python, JAX and the program's own imports
-@pytest.mark.parametrize("name", sorted(programs.PROGRAMS))
+@pytest.mark.parametrize(
+    ("name", "wait"),  # seconds: Python and JAX, whose start all programs share, and the program's own imports
+    [*((name, wait) for name in ("infer", "main") for wait in (0.2, 1.0)), *((name, 3) for name in programs.PROGRAMS)],
+)
 def test_interrupted_as_it_starts_it_ends_in_silence_or_with_a_line(name, wait, tmp_path):
     given = {
         "infer": ["--input", "photo.jpg", "--output", "wide.png", "--ratio", "2"],

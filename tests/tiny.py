@@ -58,19 +58,12 @@ def parameters(module: nn.Module, *arrays: jax.Array) -> Any:
 
 
 def state(config: settings.Config, networks: Networks) -> TrainState:
-    """Returns a state at step 0; parameters come from NumPy, since initializers take long to compile."""
+    """Returns a state at step 0, all from NumPy: initializers take long to compile, and so do zeros of many shapes."""
     shapes = jax.eval_shape(lambda key: init_state(key, config, networks), jax.random.key(0))
     params, critics = draw((shapes.params, shapes.critics))
-    return TrainState(
-        step=jnp.zeros((), jnp.int32),
-        updates=jnp.zeros((), jnp.int32),
-        key=jax.random.key(0),
-        params=params,
-        average=jax.tree.map(jnp.copy, params),  # a buffer is donated once
-        critics=critics,
-        adam_generator=networks.adam.init(params),
-        adam_critics=networks.adam.init(critics),
-    )
+    begun = {"params": params, "average": draw(shapes.params), "critics": critics, "key": jax.random.key(0)}
+    zeros = {name: part for name, part in vars(shapes).items() if name not in begun}
+    return TrainState(**begun, **jax.tree.map(lambda leaf: jnp.array(np.zeros(leaf.shape, leaf.dtype)), zeros))
 
 
 def write_pictures(folder: Path, count: int, size: tuple[int, int] = (40, 56)) -> Path:

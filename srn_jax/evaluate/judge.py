@@ -4,7 +4,7 @@ import abc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 ALL_FILLS: dict[str, Fill] = FILLS | SLOW_FILLS
 Scores = dict[str, float]
 _AHEAD = 2  # batches that are read while one is on the devices
+_PARTS, _WHOLE = jax.sharding.PartitionSpec("batch"), jax.sharding.PartitionSpec()
 
 
 class Judged(NamedTuple):
@@ -109,23 +110,18 @@ class CanvasJudge(Judge):
         devices = jax.local_devices()
         count = next(count for count in range(len(devices), 0, -1) if batch % count == 0)
         mesh = jax.sharding.Mesh(np.array(devices[:count]), ("batch",))
-        parts, whole = jax.sharding.PartitionSpec("batch"), jax.sharding.PartitionSpec()
-        spread = partial(jax.shard_map, mesh=mesh, out_specs=parts, check_vma=False)
-        paint = partial(_paint, generator.model, expected < MANY_PICTURES)
-        self._paint = jax.jit(
-            spread(paint, in_specs=(whole, parts, parts)), compiler_options=compiler_options(gradients=False)
-        )
-        self._score = jax.jit(spread(_score, in_specs=(parts, parts, parts)))
-        everywhere = jax.sharding.NamedSharding(mesh, whole)
+        self._paint = _compiled_paint(generator.model, expected < MANY_PICTURES, mesh)
+        self._score = _compiled_score(mesh)
+        everywhere = jax.sharding.NamedSharding(mesh, _WHOLE)
         self._params = jax.device_put(generator.params, everywhere)
         self._features = self._distance = None
         if networks.features:
             function, params = networks.features
-            compiled = jax.jit(spread(function, in_specs=(whole, parts)))
+            compiled = jax.jit(_spread(function, mesh, _WHOLE, _PARTS))
             self._features = partial(compiled, jax.device_put(params, everywhere))
         if networks.distance:
             function, params = networks.distance
-            compiled = jax.jit(spread(function, in_specs=(whole, parts, parts)))
+            compiled = jax.jit(_spread(function, mesh, _WHOLE, _PARTS, _PARTS))
             self._distance = partial(compiled, jax.device_put(params, everywhere))
 
     def _judge_batch(self, found: list[tuple[int, Crop]], fills: dict[str, list[np.ndarray]]) -> Iterator[Judged]:
@@ -185,6 +181,22 @@ def _with_detail(crop: Crop, painted: UInt8[np.ndarray, "h w 3"], seed: int) -> 
     levels, planned = plan_levels(size, crop.margins), Plan(size, crop.margins, ())
     canvas = with_texture(crop.picture, working, planned, crop.margins, levels, seed, lambda: None)
     return np.where(crop.mask > 0.5, np.round(canvas.clip(0.0, 1.0) * 255).astype(np.uint8), crop.image)
+
+
+def _spread(function: Callable[..., Any], mesh: jax.sharding.Mesh, *specs: jax.sharding.PartitionSpec) -> Any:
+    """Returns the function of batches that are split over the devices, as are its results."""
+    return jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=_PARTS, check_vma=False)
+
+
+@cache  # judges of one model share its program
+def _compiled_paint(model: Any, few: bool, mesh: jax.sharding.Mesh) -> Any:
+    spread = _spread(partial(_paint, model, few), mesh, _WHOLE, _PARTS, _PARTS)
+    return jax.jit(spread, compiler_options=compiler_options(gradients=False))
+
+
+@cache
+def _compiled_score(mesh: jax.sharding.Mesh) -> Any:
+    return jax.jit(_spread(_score, mesh, _PARTS, _PARTS, _PARTS))
 
 
 def _paint(
