@@ -9,7 +9,7 @@ from flax import struct
 
 from srn_jax import files
 from srn_jax.errors import InputError, brief, innermost
-from srn_jax.geometry import MARGINS, Size
+from srn_jax.geometry import AROUND, MARGINS, Size
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import attributes, parameter_shapes
 from srn_jax.seal import check_seal
@@ -23,11 +23,13 @@ _NEEDED = (PARAMETERS, ARCHITECTURE)  # of a checkpoint, for inference
 _MOST_SIDE = 2**16  # pixels
 _BOXED = Path(__file__).parent / "weights"
 DEFAULT = "scenes"  # what programs take where no model is named
+DEFAULT_BETWEEN = "between"  # and where two pictures are to be joined
 # What each model in the box learned from.
 KINDS = {
     "scenes": "ordinary photographs: landscapes, water, streets, gardens, buildings",
     "birds": "heads of Canada geese",
     "garments": "single garments, laid out, hung or worn",
+    "between": "the same photographs as scenes, each with its middle hidden",
 }
 
 
@@ -94,8 +96,7 @@ def load_generator(path: str | Path = DEFAULT) -> Generator:
         raise InputError(f"checkpoint {folder} is incomplete: it lacks {' and '.join(missing)}")
     try:
         check_seal(folder, _NEEDED)
-        # As orbax writes it; orbax itself takes longer to import than the whole checkpoint to read.
-        description = files.read_json(folder / ARCHITECTURE / "metadata")
+        description = _description(folder)
     except InputError as error:
         raise InputError(f"checkpoint {folder} cannot be read, files are missing or damaged: {error}") from error
     try:
@@ -114,6 +115,17 @@ def boxed() -> dict[str, Path]:
     """Returns the checkpoints that come with the package, by name, the default first; docs/models/ has their cards."""
     folders = [folder for folder in _BOXED.iterdir() if folder.is_dir()] if _BOXED.is_dir() else []
     return {folder.name: folder for folder in sorted(folders, key=lambda one: (one.name != DEFAULT, one.name))}
+
+
+def boxed_around() -> list[str]:
+    """Returns the names of those in the box that paint around one picture."""
+    return [name for name, folder in boxed().items() if _description(folder)["margins"] in AROUND]
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    """Returns what a checkpoint says of its generator, as orbax writes it."""
+    # Orbax itself takes longer to import than the whole checkpoint to read.
+    return files.read_json(folder / ARCHITECTURE / "metadata")
 
 
 def loadable() -> str:
