@@ -24,12 +24,11 @@ _MOST_SIDE = 2**16  # pixels
 _BOXED = Path(__file__).parent / "weights"
 DEFAULT = "scenes"  # what programs take where no model is named
 DEFAULT_BETWEEN = "between"  # and where two pictures are to be joined
-# What each model in the box learned from.
+# What each model in the box that paints around one picture learned from.
 KINDS = {
     "scenes": "ordinary photographs: landscapes, water, streets, gardens, buildings",
     "birds": "heads of Canada geese",
     "garments": "single garments, laid out, hung or worn",
-    "between": "the same photographs as scenes, each with its middle hidden",
 }
 
 

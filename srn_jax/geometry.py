@@ -78,7 +78,8 @@ def distance_to_known(mask: Float[Array, "b h w 1"]) -> Float[Array, "b h w 1"]:
     def along(some_known: Array) -> Array:
         """Returns the distance on one axis, [b, n]."""
         place = jnp.arange(some_known.shape[1])
-        away = jnp.where(some_known[:, None, :], jnp.abs(place[:, None] - place[None, :]), some_known.shape[1])
+        away = jnp.abs(place[:, None] - place[None, :])[None]
+        away = jnp.where(some_known[:, None, :], away, some_known.shape[1])
         distance = away.min(axis=2).astype(jnp.float32)
         return jnp.where(some_known.any(axis=1, keepdims=True), distance, jnp.inf)
 

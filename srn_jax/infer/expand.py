@@ -173,7 +173,7 @@ def plan_expansion(params: Any, size: tuple[SupportsIndex, SupportsIndex], margi
             f"params is a {type(params).__name__}; expand takes a Generator, which knows the geometry of its training: "
             "what load_generator returns, or Generator(params, model, known, canvas, margins)"
         )
-    picture = _whole_size(size)
+    picture = whole_size(size)
     check_around(params)
     margins = _whole_sides(margins)
     if not any(margins):
@@ -190,7 +190,7 @@ def check_around(generator: Generator) -> None:
         )
 
 
-def _whole_size(size: Any) -> Size:
+def whole_size(size: Any) -> Size:
     """Returns (height, width) as Python's own integers; raises InputError where they are none."""
     if not isinstance(size, Sequence) or len(size) != 2:
         raise InputError(f"size is {brief(size)}; it takes (height, width)")

@@ -252,7 +252,7 @@ def _on_canvas(images: np.ndarray, known: tuple[int, int], canvas: tuple[int, in
     for target, image, (top, left, gap) in zip(
         placed, np.broadcast_to(images, (len(places), *known, 3)), places, strict=True
     ):
-        for part in parts(known[1], gap):
+        for part in parts(known[1], int(gap)):
             column = left + part.place
             columns = slice(part.column, part.column + part.width)
             target[top : top + known[0], column : column + part.width] = image[:, columns]

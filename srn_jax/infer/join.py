@@ -13,7 +13,7 @@ from srn_jax.errors import InputError, brief
 from srn_jax.generator import Generator
 from srn_jax.geometry import BETWEEN, Size, parts
 from srn_jax.infer.checks import check_image, check_known_values
-from srn_jax.infer.expand import Progress, check_progress, unit
+from srn_jax.infer.expand import Progress, check_progress, unit, whole_size
 from srn_jax.infer.extrapolate import extrapolate
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.resize import resized
@@ -56,7 +56,7 @@ class JoinPlan(NamedTuple):
         return self.working[0], self.canvas[1] - self.working[1]
 
 
-def plan_join(params: Any, left: Any, right: Any, gap: SupportsIndex) -> JoinPlan:
+def plan_join(params: Any, left: Any, right: Any, gap: Any) -> JoinPlan:
     """Returns how `join` joins pictures of (height, width) `left` and `right`.
 
     Raises:
@@ -76,6 +76,7 @@ def plan_join(params: Any, left: Any, right: Any, gap: SupportsIndex) -> JoinPla
     columns = numbers.whole(
         "gap", gap, 1, numbers.MOST_PIXELS, f"a whole number of pixels, 1 or more, up to {numbers.MOST_PIXELS:,}"
     )
+    left, right = whole_size(left), whole_size(right)
     height = min(left[0], right[0])
     first, second = (max(1, round(width * height / own)) for own, width in (left, right))
     (known_height, known_width), (canvas_height, canvas_width) = params.known, params.canvas
@@ -222,7 +223,7 @@ def _painted(generator: Generator, pictures: list[np.ndarray], planned: JoinPlan
     for part in parts(width, gap):
         mask[top : top + height, part.place : part.place + part.width] = False
     painted = extrapolate(generator, np.concatenate(halves, axis=1), mask)
-    middle = half, top, half + gap, top + height
+    middle = float(half), float(top), float(half + gap), float(top + height)
     planes = [resized(painted[..., channel], middle, (pictures[0].shape[0], planned.gap)) for channel in range(3)]
     return np.stack(planes, axis=-1).clip(0.0, 1.0)
 

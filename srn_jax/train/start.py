@@ -38,7 +38,7 @@ def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainSta
     # Expansion alone knows the ratio, and some expansions do not.
     fitting = jax.tree.map(lambda w, a: a if a.shape == w.shape else w, state.average, generator.params)
     kept = jax.tree.map(jnp.shape, fitting) == jax.tree.map(jnp.shape, generator.params)
-    taken = "generator" if kept else f"generator, but for its expansion: {_differing(generator.model, model)[0]}"
+    taken = "generator" if kept else f"generator but for its expansion ({_differing(generator.model, model)[0]})"
     average = _like(state.average, fitting)
     state = state.replace(params=jax.tree.map(jnp.copy, average), average=average)
     saved = folder / STATE
