@@ -9,7 +9,7 @@ from flax import struct
 
 from srn_jax import files
 from srn_jax.errors import InputError, brief, innermost
-from srn_jax.geometry import AROUND, MARGINS, Size
+from srn_jax.geometry import AROUND, BETWEEN, MARGINS, Size
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import attributes, parameter_shapes
 from srn_jax.seal import check_seal
@@ -74,6 +74,8 @@ def from_architecture(description: dict[str, Any]) -> Generator:
         raise ValueError(f"known is {known} and canvas {canvas}, which is no larger")
     if margins not in MARGINS:
         raise ValueError(f"margins are {brief(margins)}; they take one of {', '.join(MARGINS)}")
+    if margins in BETWEEN and (known[1] % 8 or known[1] == canvas[1]):
+        raise ValueError(f"known is {known}, whose halves cannot lie at the ends of {canvas}")
     return Generator(parameter_shapes(model), model, tuple(known), tuple(canvas), margins)
 
 

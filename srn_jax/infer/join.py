@@ -73,6 +73,8 @@ def plan_join(params: Any, left: Any, right: Any, gap: Any) -> JoinPlan:
             f"this model was trained to paint around one picture (margins {params.margins!r}); joining two takes one "
             "that was trained between two, as 'between', which comes with the package, or a run of configs/between.py"
         )
+    if params.canvas[1] <= params.known[1]:
+        raise InputError("this model was trained to paint nothing between two pictures: its canvas is as wide as both")
     columns = numbers.whole(
         "gap", gap, 1, numbers.MOST_PIXELS, f"a whole number of pixels, 1 or more, up to {numbers.MOST_PIXELS:,}"
     )
