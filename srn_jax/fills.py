@@ -9,21 +9,21 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 
 
 def _pad(image: UInt8[np.ndarray, "h w 3"], mask: Float[np.ndarray, "h w 1"], *, mode) -> UInt8[np.ndarray, "h w 3"]:
     known = mask[..., 0] < 0.5
-    rows, columns = (_padded(known.any(axis=axis), mode) for axis in (1, 0))
+    rows = _padded(np.flatnonzero(known.any(axis=1)), known.shape[0], mode)
+    columns = _padded(np.flatnonzero(known.any(axis=0)), known.shape[1], mode)
     return image[rows[:, None], columns[None, :]]
 
 
-def _padded(known: Bool[np.ndarray, " n"], mode: Any) -> Int[np.ndarray, " n"]:
-    """Returns the known place that each place takes after; known stretches go on up to the middle between them."""
-    places = np.flatnonzero(known)
+def _padded(places: Int[np.ndarray, " k"], length: int, mode: Any) -> Int[np.ndarray, " n"]:
+    """Returns which of the known places each one takes after; stretches of them go on up to the middle between."""
     stretches = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
     middles = [(one[-1] + other[0]) // 2 + 1 for one, other in itertools.pairwise(stretches)]
-    starts, ends = [0, *middles], [*middles, len(known)]
+    starts, ends = [0, *middles], [*middles, length]
     padded = [
         np.pad(one, (one[0] - start, end - one[-1] - 1), mode=mode)
         for one, start, end in zip(stretches, starts, ends, strict=True)

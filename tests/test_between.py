@@ -74,7 +74,7 @@ def workdir(generator, tmp_path_factory) -> Path:
 def test_masks_are_0_on_the_halves_at_both_ends(known, canvas, rows, count):
     keys = jax.random.split(jax.random.key(3), count)
     drawn = jax.jit(geometry.draw_masks, static_argnums=(0, 2, 3))("between", keys, canvas, known)
-    expected = two(*canvas, known[1] // 2, rows)
+    expected = two(canvas[0], canvas[1], known[1] // 2, rows)
     np.testing.assert_array_equal(drawn, np.stack([expected] * count))
     np.testing.assert_array_equal(geometry.known_offset(drawn), [[rows.start, 0]] * count)
     np.testing.assert_array_equal(geometry.known_gap(drawn), [canvas[1] - known[1]] * count)
@@ -159,7 +159,7 @@ def test_fen_sees_the_halves_side_by_side(expansion):
     model = SRN((2, 3), width=4, expansion=expansion)
     image = np.random.default_rng(2).uniform(-1, 1, (2, 16, 48, 3)).astype(np.float32)
     masks = np.stack([two(16, 48, 8, slice(4, 12)), two(16, 48, 8, slice(8, 16))])
-    params = tiny.parameters(model, image, masks)
+    params = tiny.parameters(model, jnp.asarray(image), jnp.asarray(masks))
     painted, features = run(model, params, np.where(masks > 0.5, np.nan, image), masks)
     known = np.stack(
         [
@@ -233,7 +233,7 @@ def test_a_run_starts_from_a_model_of_another_ratio(tmp_path):
 )
 def test_extrapolate_keeps_both_ends(model, known, canvas, whole):
     generator = tiny_generator(model, known, canvas, "between")
-    mask = two(*canvas, known[1] // 2, slice(0, known[0]))[..., 0] == 1
+    mask = two(canvas[0], canvas[1], known[1] // 2, slice(0, known[0]))[..., 0] == 1
     picture = noise(*(canvas if whole else known))
     painted = extrapolate(generator, picture, mask)
     left = painted[: known[0], : known[1] // 2], painted[: known[0], -(known[1] // 2) :]

@@ -130,6 +130,7 @@ class FullResolutionJudge(Judge):
 
     def _expanded(self, crop: Crop, detail: bool) -> np.ndarray:
         if crop.gap:
-            return join(self._generator, *crop.pictures, crop.gap, detail=detail, seed=self._seed)
+            left, right = crop.pictures
+            return join(self._generator, left, right, crop.gap, detail=detail, seed=self._seed)
         margins = crop.margins._asdict()
         return expand(self._generator, crop.picture, **margins, detail=detail, seed=self._seed)

@@ -127,7 +127,7 @@ def join(
     pictures = [_checked(name, img) for name, img in (("left", left), ("right", right))]
     if pictures[0].dtype != pictures[1].dtype:
         raise InputError(f"left has dtype {pictures[0].dtype} and right {pictures[1].dtype}; join takes both alike")
-    planned = plan_join(params, *(one.shape[:2] for one in pictures), gap)
+    planned = plan_join(params, pictures[0].shape[:2], pictures[1].shape[:2], gap)
     reach = min(numbers.pixels("feather", feather), planned.gap // 2)
     number = numbers.seed("seed", seed)
     check_progress(progress)
@@ -249,7 +249,7 @@ def _merged(first: Float[np.ndarray, "h w 3"], second: Float[np.ndarray, "h w 3"
     """
     width = first.shape[1]
     calm, other_calm = _blurred(first), _blurred(second)
-    slow = np.float32(0.5 - 0.5 * np.cos(np.pi * (np.arange(width) + 0.5) / width))[None, :, None]
+    slow = (0.5 - 0.5 * np.cos(np.pi * (np.arange(width) + 0.5) / width)).astype(np.float32)[None, :, None]
     path = least_path(np.square(first - second).sum(axis=-1))
     beyond = (np.arange(width)[None, :] >= path[:, None]).astype(np.float32)
     share = scipy.ndimage.gaussian_filter(beyond, _SOFT, mode="nearest")[..., None]

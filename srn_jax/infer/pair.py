@@ -41,7 +41,7 @@ def run_pair(generator: Generator, options: argparse.Namespace) -> str:
         raise InputError(f"{target} exists; --force replaces it")
     photos = _of_one_profile([read_photo(source) for source in sources], sources)
     pixels = [photo.pixels for photo in photos]
-    planned = plan_join(generator, *(one.shape[:2] for one in pixels), options.gap)
+    planned = plan_join(generator, pixels[0].shape[:2], pixels[1].shape[:2], options.gap)
     check_output(target, planned.size)
     detail = options.detail == "on"
     levels = [level for level in join_levels(planned) if level] if detail else []
