@@ -6,7 +6,7 @@ interruption.ends_at_once()  # the imports below take a second
 
 from srn_jax.errors import InputError  # noqa: E402
 from srn_jax.generator import Generator, load_generator  # noqa: E402
-from srn_jax.infer import expand, extrapolate, extrapolate_stream  # noqa: E402
+from srn_jax.infer import expand, extrapolate, extrapolate_stream, join  # noqa: E402
 from srn_jax.models.baselines import CA, ED  # noqa: E402
 from srn_jax.models.srn import SRN, SRNHR  # noqa: E402
 
@@ -20,5 +20,6 @@ __all__ = [
     "expand",
     "extrapolate",
     "extrapolate_stream",
+    "join",
     "load_generator",
 ]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from srn_jax.errors import InputError, brief
+from srn_jax.geometry import BETWEEN
 from srn_jax.numbers import MOST_SEED
 from srn_jax.tables import pick
 
@@ -241,6 +242,16 @@ def check(config: Config) -> None:
         raise InputError(
             f"geometry.canvas {canvas} is no whole multiple of geometry.known {known}: SRN enlarges each side by a "
             f"whole number, so {tuple(k * max(1, round(c / k)) for k, c in zip(known, canvas, strict=True))} would do"
+        )
+    if config.geometry.margins in BETWEEN and known[1] % 8:
+        raise InputError(
+            f"geometry.known is {known} and geometry.margins {config.geometry.margins!r}, whose halves' widths must be "
+            f"multiples of 4, so that the width is one of 8, such as {-(-known[1] // 8) * 8}"
+        )
+    if config.geometry.margins in BETWEEN and known[1] == canvas[1]:
+        raise InputError(
+            f"geometry.known {known} is as wide as geometry.canvas {canvas}: for geometry.margins "
+            f"{config.geometry.margins!r} the canvas must be wider, since the gap lies between known's halves"
         )
     _require(config.geometry.masks_per_batch in ("one", "each"), config, "geometry.masks_per_batch", "'one' or 'each'")
     for name, bounds in _BOUNDS.items():

@@ -1,18 +1,34 @@
-"""The fills that need no learning, which every table compares with: [h, w, 3] and a mask -> the canvas."""
+"""The fills that need no learning, which every table compares with: [h, w, 3] and a mask -> the canvas.
 
+What is known is one rectangle, or two in the same rows.
+"""
+
+import itertools
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 
 def _pad(image: UInt8[np.ndarray, "h w 3"], mask: Float[np.ndarray, "h w 1"], *, mode) -> UInt8[np.ndarray, "h w 3"]:
     known = mask[..., 0] < 0.5
-    rows, columns = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    margins = ((top, mask.shape[0] - bottom), (left, mask.shape[1] - right), (0, 0))
-    return np.pad(image[top:bottom, left:right], margins, mode=mode)
+    rows = _padded(np.flatnonzero(known.any(axis=1)), known.shape[0], mode)
+    columns = _padded(np.flatnonzero(known.any(axis=0)), known.shape[1], mode)
+    return image[rows[:, None], columns[None, :]]
+
+
+def _padded(places: Int[np.ndarray, " k"], length: int, mode: Any) -> Int[np.ndarray, " n"]:
+    """Returns which of the known places each one takes after; stretches of them go on up to the middle between."""
+    stretches = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+    middles = [(one[-1] + other[0]) // 2 + 1 for one, other in itertools.pairwise(stretches)]
+    starts, ends = [0, *middles], [*middles, length]
+    padded = [
+        np.pad(one, (one[0] - start, end - one[-1] - 1), mode=mode)
+        for one, start, end in zip(stretches, starts, ends, strict=True)
+    ]
+    return np.concatenate(padded)
 
 
 def fill_mean(image: UInt8[np.ndarray, "h w 3"], mask: Float[np.ndarray, "h w 1"]) -> UInt8[np.ndarray, "h w 3"]:

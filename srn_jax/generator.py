@@ -9,7 +9,7 @@ from flax import struct
 
 from srn_jax import files
 from srn_jax.errors import InputError, brief, innermost
-from srn_jax.geometry import MARGINS, Size
+from srn_jax.geometry import AROUND, BETWEEN, MARGINS, Size
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import attributes, parameter_shapes
 from srn_jax.seal import check_seal
@@ -23,7 +23,8 @@ _NEEDED = (PARAMETERS, ARCHITECTURE)  # of a checkpoint, for inference
 _MOST_SIDE = 2**16  # pixels
 _BOXED = Path(__file__).parent / "weights"
 DEFAULT = "scenes"  # what programs take where no model is named
-# What each model in the box learned from.
+DEFAULT_BETWEEN = "between"  # and where two pictures are to be joined
+# What each model in the box that paints around one picture learned from.
 KINDS = {
     "scenes": "ordinary photographs: landscapes, water, streets, gardens, buildings",
     "birds": "heads of Canada geese",
@@ -73,6 +74,8 @@ def from_architecture(description: dict[str, Any]) -> Generator:
         raise ValueError(f"known is {known} and canvas {canvas}, which is no larger")
     if margins not in MARGINS:
         raise ValueError(f"margins are {brief(margins)}; they take one of {', '.join(MARGINS)}")
+    if margins in BETWEEN and (known[1] % 8 or known[1] == canvas[1]):
+        raise ValueError(f"known is {known}, whose halves cannot lie at the ends of {canvas}")
     return Generator(parameter_shapes(model), model, tuple(known), tuple(canvas), margins)
 
 
@@ -94,8 +97,7 @@ def load_generator(path: str | Path = DEFAULT) -> Generator:
         raise InputError(f"checkpoint {folder} is incomplete: it lacks {' and '.join(missing)}")
     try:
         check_seal(folder, _NEEDED)
-        # As orbax writes it; orbax itself takes longer to import than the whole checkpoint to read.
-        description = files.read_json(folder / ARCHITECTURE / "metadata")
+        description = _description(folder)
     except InputError as error:
         raise InputError(f"checkpoint {folder} cannot be read, files are missing or damaged: {error}") from error
     try:
@@ -114,6 +116,17 @@ def boxed() -> dict[str, Path]:
     """Returns the checkpoints that come with the package, by name, the default first; docs/models/ has their cards."""
     folders = [folder for folder in _BOXED.iterdir() if folder.is_dir()] if _BOXED.is_dir() else []
     return {folder.name: folder for folder in sorted(folders, key=lambda one: (one.name != DEFAULT, one.name))}
+
+
+def boxed_around() -> list[str]:
+    """Returns the names of those in the box that paint around one picture."""
+    return [name for name, folder in boxed().items() if _description(folder)["margins"] in AROUND]
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    """Returns what a checkpoint says of its generator, as orbax writes it."""
+    # Orbax itself takes longer to import than the whole checkpoint to read.
+    return files.read_json(folder / ARCHITECTURE / "metadata")
 
 
 def loadable() -> str:

@@ -1,11 +1,13 @@
 """Where the known picture lies on its canvas: windows, masks, offsets, crops.
 
 A *filling mask* is canvas-sized with one channel, 1 where pixels are to be synthesized and 0 on the known rectangle
-(paper, section 3). An *offset* is the (top, left) corner of that rectangle. Only sizes are static; offsets are
-traced, so that new margins never compile anew.
+(paper, section 3). An *offset* is the (top, left) corner of that rectangle. A *gap* is how many unknown columns part
+the known picture's halves, which lie at the two ends of the canvas then; of one rectangle it is 0. Only sizes are
+static; offsets and gaps are traced, so that new margins never compile anew.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +18,31 @@ from srn_jax.tables import pick
 Size = tuple[int, int]  # height, width in pixels
 
 
-def unknown_mask(offset: Int[Array, "b 2"], canvas: Size, known: Size) -> Float[Array, "b h w 1"]:
-    """Returns the filling mask, 1 = to be synthesized, of `known`-sized windows whose top left corners are `offset`."""
+class Part(NamedTuple):
+    """Columns of the known picture that stay together: the first, how many, and where it lies from the offset on."""
+
+    column: int
+    width: int
+    place: int
+
+
+def parts(width: int, gap: int = 0) -> tuple[Part, ...]:
+    """Returns where the columns of a known picture of so many lie: all in one place, or its halves `gap` apart."""
+    if not gap:
+        return (Part(0, width, 0),)
+    half = width // 2
+    return Part(0, half, 0), Part(half, half, half + gap)
+
+
+def unknown_mask(offset: Int[Array, "b 2"], canvas: Size, known: Size, gap: int = 0) -> Float[Array, "b h w 1"]:
+    """Returns the filling mask, 1 = to be synthesized, of `known`-sized windows whose top left corners are `offset`.
+
+    With a `gap` each window's halves lie so many columns apart.
+    """
     inside_rows = _inside(offset[:, 0], canvas[0], known[0])
-    inside_columns = _inside(offset[:, 1], canvas[1], known[1])
+    inside_columns = jnp.zeros((offset.shape[0], canvas[1]), bool)
+    for part in parts(known[1], gap):
+        inside_columns |= _inside(offset[:, 1] + part.place, canvas[1], part.width)
     inside = inside_rows[:, :, None] & inside_columns[:, None, :]
     return 1.0 - inside[..., None].astype(jnp.float32)
 
@@ -37,16 +60,27 @@ def known_offset(mask: Float[Array, "b h w 1"]) -> Int[Array, "b 2"]:
     return jnp.stack([top, left], axis=1).astype(jnp.int32)
 
 
+def known_gap(mask: Float[Array, "b h w 1"]) -> Int[Array, " b"]:
+    """Returns how many unknown columns lie between each mask's known ones; 0 where these are one rectangle's."""
+    known = (mask[..., 0] < 0.5).any(axis=1)
+    last = known.shape[1] - 1 - jnp.argmax(known[:, ::-1], axis=1)
+    spanned = jnp.where(known.any(axis=1), last - jnp.argmax(known, axis=1) + 1, 0)
+    return (spanned - known.sum(axis=1)).astype(jnp.int32)
+
+
 def distance_to_known(mask: Float[Array, "b h w 1"]) -> Float[Array, "b h w 1"]:
-    """Returns each pixel's Euclidean distance to the nearest of its mask's known rectangle; without one, infinity."""
+    """Returns each pixel's Euclidean distance to the nearest known one of its mask; without one, infinity.
+
+    What is known is one rectangle, or two in the same rows.
+    """
     known = mask[..., 0] < 0.5
 
     def along(some_known: Array) -> Array:
         """Returns the distance on one axis, [b, n]."""
-        place = jnp.arange(some_known.shape[1])[None, :]
-        first = jnp.argmax(some_known, axis=1, keepdims=True)
-        last = some_known.shape[1] - 1 - jnp.argmax(some_known[:, ::-1], axis=1, keepdims=True)
-        distance = jnp.maximum(jnp.maximum(first - place, place - last), 0).astype(jnp.float32)
+        place = jnp.arange(some_known.shape[1])
+        away = jnp.abs(place[:, None] - place[None, :])[None]
+        away = jnp.where(some_known[:, None, :], away, some_known.shape[1])
+        distance = away.min(axis=2).astype(jnp.float32)
         return jnp.where(some_known.any(axis=1, keepdims=True), distance, jnp.inf)
 
     rows, columns = along(known.any(axis=2)), along(known.any(axis=1))
@@ -66,6 +100,15 @@ def crop(image: Float[Array, "b h w c"], offset: Int[Array, "#b 2"], size: Size)
     return jax.vmap(crop_one)(image, offset)
 
 
+def crop_known(
+    image: Float[Array, "b h w c"], offset: Int[Array, "#b 2"], gap: Int[Array, " #b"], size: Size
+) -> Float[Array, "b kh kw c"]:
+    """Returns the known pictures of `size`, an even width, with their halves side by side; without a gap, `crop`."""
+    half = size[0], size[1] // 2
+    to_second = jnp.stack([jnp.zeros_like(gap), half[1] + gap], axis=1)
+    return jnp.concatenate([crop(image, offset, half), crop(image, offset + to_second, half)], axis=2)
+
+
 def known_canvas(image: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"]) -> Float[Array, "b h w c"]:
     """Returns `image` with zeros under the mask, whatever (NaN too) the image holds there."""
     return jnp.where(mask > 0.5, 0.0, image)
@@ -79,6 +122,9 @@ def complete(
 
 
 # How the known window is placed at training: slack = canvas - known -> the least and the greatest offset.
+Bounds = Callable[[Size], tuple[Size, Size]]
+
+
 def _random(slack: Size) -> tuple[Size, Size]:
     return (0, 0), slack
 
@@ -93,11 +139,18 @@ def _top(slack: Size) -> tuple[Size, Size]:
     return middle, middle
 
 
-MARGINS: dict[str, Callable[[Size], tuple[Size, Size]]] = {
+def _left(slack: Size) -> tuple[Size, Size]:
+    middle = slack[0] // 2, 0
+    return middle, middle
+
+
+AROUND: dict[str, Bounds] = {  # one picture
     "random": _random,
     "center": _center,
     "top": _top,  # grows downward, and to both sides alike
 }
+BETWEEN: dict[str, Bounds] = {"between": _left}  # the known window's halves, at the left and the right end
+MARGINS: dict[str, Bounds] = AROUND | BETWEEN
 
 
 def offset_bounds(margins: str, canvas: Size, known: Size) -> tuple[Size, Size]:
@@ -109,3 +162,14 @@ def draw_offsets(margins: str, keys: Key[Array, " b"], canvas: Size, known: Size
     """Returns one offset for each key, drawn from all that `margins`, a name in `MARGINS`, allows."""
     least, greatest = (jnp.array(bound) for bound in offset_bounds(margins, canvas, known))
     return jax.vmap(lambda key: jax.random.randint(key, (2,), least, greatest + 1))(keys)
+
+
+def gap_of(margins: str, canvas: Size, known: Size) -> int:
+    """Returns how many columns `margins`, a name in `MARGINS`, leaves between the known window's halves."""
+    return canvas[1] - known[1] if margins in BETWEEN else 0
+
+
+def draw_masks(margins: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Float[Array, "b h w 1"]:
+    """Returns one filling mask for each key, the known window placed as `margins`, a name in `MARGINS`, says."""
+    offset = draw_offsets(margins, keys, canvas, known)
+    return unknown_mask(offset, canvas, known, gap_of(margins, canvas, known))

@@ -59,24 +59,33 @@ def memory_reshape(x: Float[Array, "b h w d"], ratio: tuple[int, int]) -> Float[
 
 
 def mirror_to_canvas(
-    x: Float[Array, "b h w c"], offset: Int[Array, "#b 2"], size: tuple[int, int]
+    x: Float[Array, "b h w c"],
+    offset: Int[Array, "#b 2"],
+    size: tuple[int, int],
+    gap: Int[Array, " #b"] | int = 0,
 ) -> Float[Array, "b oh ow c"]:
     """Returns `x` placed at `offset` on a canvas of `size` and mirrored beyond its borders, the border pixel repeated.
 
-    Equals symmetric padding by the margins; margins wider than the picture go on mirroring.
+    Equals symmetric padding by the margins; margins wider than the picture go on mirroring. Where there is a `gap`, the
+    halves of `x` lie so many columns apart, and each is mirrored up to its middle.
     """
 
     def index(length: int, start: Int[Array, ""], outputs: int) -> Int[Array, " o"]:
         phase = jnp.mod(jnp.arange(outputs) - start, 2 * length)
         return jnp.minimum(phase, 2 * length - 1 - phase)
 
-    def mirror_one(x, offset):
+    def mirror_one(x, offset, gap):
         rows = index(x.shape[0], offset[0], size[0])
-        columns = index(x.shape[1], offset[1], size[1])
+        columns, half = index(x.shape[1], offset[1], size[1]), x.shape[1] // 2
+        if half:
+            second = offset[1] + half + gap
+            first_half, second_half = index(half, offset[1], size[1]), half + index(half, second, size[1])
+            halves = jnp.where(jnp.arange(size[1]) < second - gap // 2, first_half, second_half)
+            columns = jnp.where(gap > 0, halves, columns)
         return x[rows][:, columns]
 
-    offset = jnp.broadcast_to(offset, (x.shape[0], 2))
-    return jax.vmap(mirror_one)(x, offset)
+    offset, gap = jnp.broadcast_to(offset, (x.shape[0], 2)), jnp.broadcast_to(jnp.asarray(gap), x.shape[:1])
+    return jax.vmap(mirror_one)(x, offset, gap)
 
 
 def max_pool_x8(mask: Float[Array, "b h w 1"]) -> Float[Array, "b h8 w8 1"]:

@@ -7,6 +7,8 @@ from srn_jax import files
 from srn_jax.evaluate import held_out as judging
 from srn_jax.evaluate import sheets
 from srn_jax.fills import FILLS
+from srn_jax.generator import Generator
+from srn_jax.geometry import BETWEEN
 from srn_jax.pictures import write_png
 from srn_jax.train.loop import Outcome
 
@@ -38,9 +40,17 @@ def report(outcome: Outcome, workdir: Path) -> None:
         f"scores         {_relative(scores_file)}\n"
         f"curves         {here}/metrics.jsonl, or TensorBoard on {here}/tensorboard\n"
         f"checkpoint     {_relative(outcome.checkpoint) if outcome.checkpoint else 'none'}\n"
-        "around a photo of your own, of any size:\n"
-        f"  python -m srn_jax.infer --checkpoint {here} --input PHOTO.jpg --output extrapolated.png"
+        f"{_own(outcome.generator, here)}"
     )
+
+
+def _own(generator: Generator, here: str) -> str:
+    """Returns how to paint with photographs of one's own."""
+    program = f"  python -m srn_jax.infer --checkpoint {here}"
+    if generator.margins in BETWEEN:
+        given = "--input LEFT.jpg --input2 RIGHT.jpg --gap 300 --output joined.png"
+        return f"between two photos of your own, of any sizes:\n{program} {given}"
+    return f"around a photo of your own, of any size:\n{program} --input PHOTO.jpg --output extrapolated.png"
 
 
 def _relative(path: Path) -> str:

@@ -41,7 +41,8 @@ def quick_detail(monkeypatch) -> None:
     from tests.tiny import QUICK_DETAIL, TILE
 
     told = {"settings": QUICK_DETAIL, "tile": TILE}
-    monkeypatch.setattr(sys.modules["srn_jax.infer.expand"], "work_of", partial(work_of, **told))
+    for module in ("srn_jax.infer.expand", "srn_jax.infer.join"):
+        monkeypatch.setattr(sys.modules[module], "work_of", partial(work_of, **told))
     monkeypatch.setattr("srn_jax.infer.texture.synthesize", partial(synthesize, **told))
 
 

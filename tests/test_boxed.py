@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs.boxed import get_config
-from srn_jax import extrapolate, load_generator, metrics
+from configs import between
+from configs import boxed as around
+from srn_jax import extrapolate, geometry, load_generator, metrics
 from srn_jax.config import resolve
 from srn_jax.demo import __main__ as demo
 from srn_jax.fills import FILLS, SLOW_FILLS
-from srn_jax.generator import KINDS, boxed, loadable
+from srn_jax.generator import DEFAULT_BETWEEN, KINDS, boxed, boxed_around, loadable
 from srn_jax.train.start import start_from
 from srn_jax.train.state import build_networks
 from tests import tiny
@@ -21,31 +22,37 @@ from tests import tiny
 CARDS = Path(__file__).parent.parent / "docs" / "models"
 NAMES = list(boxed())
 SIDES = {"scenes": 64, "birds": 128, "garments": 128}  # pixels of the known picture; the canvas has twice as many
-AHEAD = {"scenes": 0.5, "birds": 1.0, "garments": 1.0}  # dB, by so much at least
+GEOMETRY = {name: ((side, side), (2 * side, 2 * side), "random") for name, side in SIDES.items()}
+GEOMETRY["between"] = ((64, 64), (64, 128), "between")
+AHEAD = {"scenes": 0.5, "birds": 1.0, "garments": 1.0, "between": 0.25}  # dB, by so much at least
+TILE = 128  # pixels, about the height of pictures on a sheet
 
 
 def held_out(name: str) -> np.ndarray:
     """Returns what the sheets of a card have in their last column, [n, h, w, 3]: held-out pictures."""
     sheets = [Image.open(CARDS / f"{name}_{which}.jpg") for which in ("best", "median", "worst")]
-    side = 2 * SIDES[name]
-    rows = [np.asarray(one)[24:].reshape(-1, side + 6, one.width, 3)[:, :side, -side - 6 : -6] for one in sheets]
-    return np.concatenate(rows)
+    height, width = GEOMETRY[name][1]
+    times = max(1, round(TILE / height))
+    rows = [np.asarray(one)[24:].reshape(-1, times * height + 6, one.width, 3) for one in sheets]
+    shown = np.concatenate([row[:, : times * height, -times * width - 6 : -6] for row in rows])
+    blocks = shown.reshape(-1, height, times, width, times, 3)
+    return blocks.mean(axis=(2, 4)).round().astype(np.uint8)
 
 
-def centered(pictures: np.ndarray) -> np.ndarray:
-    """Returns masks of known parts of half the size in the middle of [n, h, w, 3], [n, h, w, 1]."""
-    count, height, width, _ = pictures.shape
-    mask = np.ones((count, height, width, 1), np.float32)
-    mask[:, height // 4 : 3 * height // 4, width // 4 : 3 * width // 4] = 0
-    return mask
+def masks_of(name: str, pictures: np.ndarray) -> np.ndarray:
+    """Returns masks of [n, h, w, 3], [n, h, w, 1]: known parts in the middle, or at both ends where they were so."""
+    known, canvas, margins = GEOMETRY[name]
+    keys = jax.random.split(jax.random.key(0), len(pictures))
+    margins = margins if margins in geometry.BETWEEN else "center"
+    return np.asarray(geometry.draw_masks(margins, keys, canvas, known))
 
 
 def test_each_has_a_card_and_each_card_a_model():
     assert sorted(card.stem for card in CARDS.glob("*.md")) == sorted(NAMES)
-    assert NAMES == ["scenes", "birds", "garments"]  # the default first
+    assert NAMES == ["scenes", "between", "birds", "garments"]  # the default first
     assert all(name in loadable() for name in NAMES)
-    assert demo.parse([]).checkpoint == NAMES
-    assert set(KINDS) >= set(NAMES)
+    assert demo.parse([]).checkpoint == boxed_around() == [name for name in NAMES if name != DEFAULT_BETWEEN]
+    assert set(KINDS) >= set(boxed_around())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,15 +63,24 @@ def test_it_is_as_its_card_says(name):
     megabytes = sum(file.stat().st_size for file in boxed()[name].rglob("*") if file.is_file()) / 1e6
     assert megabytes < 8
     assert f"{count:,} parameters, {megabytes:.1f} MB" in card
-    side = SIDES[name]
-    assert (generator.known, generator.canvas, generator.margins) == ((side, side), (2 * side, 2 * side), "random")
-    assert f"{side} x {side} -> {2 * side} x {2 * side}" in card
+    assert (generator.known, generator.canvas, generator.margins) == GEOMETRY[name]
+    known, canvas = (f"{size[0]} x {size[1]}" for size in GEOMETRY[name][:2])
+    assert f"{known} -> {canvas}" in card
     assert len(re.findall(r"^\| (SRN|mean fill|edge replication|mirror fill|Telea) \|.* ± ", card, re.MULTILINE)) == 5
 
 
-@pytest.mark.parametrize(("name", "stage"), [("scenes", "quarter"), ("birds", "half"), ("garments", "sharp")])
-def test_a_run_of_its_config_starts_from_its_name(name, stage):
-    config = resolve(get_config(stage))
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("scenes", around.get_config("quarter")),
+        ("birds", around.get_config("half")),
+        ("garments", around.get_config("sharp")),
+        ("between", between.get_config()),
+    ],
+    ids=["scenes", "birds", "garments", "between"],
+)
+def test_a_run_of_its_config_starts_from_its_name(name, config):
+    config = resolve(config)
     networks = build_networks(config)
     state, _ = start_from(name, tiny.state(config, networks), networks.generator)
     jax.tree.map(np.testing.assert_array_equal, state.average, load_generator(name).params)
@@ -73,7 +89,7 @@ def test_a_run_of_its_config_starts_from_its_name(name, stage):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_ahead_of_every_fill(name):
     truth = held_out(name)[::3]
-    masks = centered(truth)
+    masks = masks_of(name, truth)
 
     def psnr(pictures) -> float:
         scores = [
@@ -92,7 +108,7 @@ def test_it_is_ahead_of_every_fill(name):
 def test_what_it_paints_follows_the_known_part_in_all_colors(name):
     """Painted tones against known ones, both changed by a little of red, green or blue: no direction is lost."""
     generator, pictures = load_generator(name), held_out(name)[::9].astype(np.float32) / 255 * 0.8 + 0.1
-    masks = centered(pictures)
+    masks = masks_of(name, pictures)
 
     def tone(change: np.ndarray) -> np.ndarray:
         shifted = pictures + np.float32(change)

@@ -17,7 +17,7 @@ from srn_jax.convert import release
 from srn_jax.convert.bundle import Bundle, find_prefix
 from srn_jax.errors import InputError, brief, fail, refused
 from srn_jax.generator import Generator
-from srn_jax.geometry import MARGINS, Size
+from srn_jax.geometry import AROUND, Size
 from srn_jax.models.layers import attributes
 from srn_jax.ops import NORMALIZATIONS
 from srn_jax.train.checkpoint import write_checkpoint
@@ -47,7 +47,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--model", choices=["srn", "srn-hr"], help="refuse a checkpoint of the other")
     add("--ratio", type=_size, metavar="RxC", help="canvas over picture, where the variables fit several")
     add("--known", type=_size, metavar="HxW", help="the picture's size at training, in pixels")
-    add("--margins", choices=list(MARGINS), help="where the picture lay on the canvas at training")
+    add("--margins", choices=list(AROUND), help="where the picture lay on the canvas at training")
     add("--normalization", choices=list(NORMALIZATIONS), help="none where it was trained with --use_cn 0")
     add("--blend", type=float, metavar="RHO", help="what it was trained with as --fa_alpha (default 0.5)")
     return parser.parse_args(arguments)

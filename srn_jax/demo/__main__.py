@@ -11,7 +11,8 @@ from types import ModuleType
 from srn_jax import cache, interruption
 from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail, refused
-from srn_jax.generator import boxed, load_generator, loadable
+from srn_jax.generator import boxed_around, load_generator, loadable
+from srn_jax.infer.expand import check_around
 from srn_jax.infer.photo import allow_large_pictures
 from srn_jax.listening import listen
 
@@ -30,8 +31,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add(
         "--checkpoint",
         nargs="+",
-        default=list(boxed()),
-        help=f"the models that visitors choose from: {loadable()} (default: {' '.join(boxed())})",
+        default=boxed_around(),
+        help=f"the models that visitors choose from: {loadable()} (default: {' '.join(boxed_around())})",
     )
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
     add("--port", type=int, help="port to listen on (default: the first free one from 7860)")
@@ -56,6 +57,8 @@ def main(arguments: list[str] | None = None) -> None:
             listen(options.host, options.port).close()
             page = _page()
             generators = {path: load_generator(path) for path in options.checkpoint}
+            for generator in generators.values():
+                check_around(generator)
             served = page.build(generators, Path(folder)).queue(max_size=_QUEUE)
             served.launch(
                 server_name=options.host,

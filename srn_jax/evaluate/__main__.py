@@ -166,6 +166,7 @@ def _networks(options: argparse.Namespace) -> Networks:
 def _line(one: Judged) -> dict[str, Any]:
     (height, width), known = one.crop.image.shape[:2], one.crop.known._asdict()
     canvas = {"height": height, "width": width}
+    known |= {"gap": one.crop.gap} if one.crop.gap else {}
     crop = {"picture": one.crop.name, "canvas": canvas, "known": known}
     return crop | {name: summary.finite(row) for name, row in one.scores.items()}
 

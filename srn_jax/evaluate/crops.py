@@ -23,24 +23,31 @@ from srn_jax.pictures import crop_and_resize, list_pictures
 
 
 class Crop(NamedTuple):
-    """A picture as it is judged."""
+    """A picture as it is judged; of what is known the halves may lie at both ends of its rows, `gap` apart."""
 
     name: str
     image: UInt8[np.ndarray, "h w 3"]
     known: Box
     enlarged: bool  # whether the picture is smaller than this
+    gap: int = 0
 
     @property
     def mask(self) -> Float[np.ndarray, "h w 1"]:
         """Returns 1 where pixels are to be synthesized."""
         mask = np.ones((*self.image.shape[:2], 1), np.float32)
-        mask[self.known.top : self.known.top + self.known.height, self._columns] = 0
+        for here in self._places:
+            mask[here] = 0
         return mask
 
     @property
     def picture(self) -> UInt8[np.ndarray, "kh kw 3"]:
-        """Returns the known part."""
-        return self.image[self.known.top : self.known.top + self.known.height, self._columns]
+        """Returns the known part, its halves side by side."""
+        return np.concatenate(self.pictures, axis=1)
+
+    @property
+    def pictures(self) -> list[UInt8[np.ndarray, "kh w 3"]]:
+        """Returns the known part, or its halves."""
+        return [self.image[here] for here in self._places]
 
     @property
     def margins(self) -> Sides:
@@ -49,8 +56,12 @@ class Crop(NamedTuple):
         return Sides(top, canvas[0] - top - height, left, canvas[1] - left - width)
 
     @property
-    def _columns(self) -> slice:
-        return slice(self.known.left, self.known.left + self.known.width)
+    def _places(self) -> list[tuple[slice, slice]]:
+        rows, found = slice(self.known.top, self.known.top + self.known.height), []
+        for part in geometry.parts(self.known.width, self.gap):
+            left = self.known.left + part.place
+            found.append((rows, slice(left, left + part.width)))
+        return found
 
 
 class Crops(abc.ABC):
@@ -114,10 +125,11 @@ class CanvasCrops(Crops):
         }
 
     def _cut(self, number: int, picture: Image.Image) -> Crop:
-        canvas = self._generator.canvas
+        canvas, known = self._generator.canvas, self._generator.known
         image = np.asarray(crop_and_resize(picture, canvas, 1.0, (0.5, 0.5)))
         enlarged = picture.height < canvas[0] or picture.width < canvas[1]
-        return Crop(self._name(number), image, Box(*self._offset(number), *self._generator.known), enlarged)
+        gap = geometry.gap_of(self._generator.margins, canvas, known)
+        return Crop(self._name(number), image, Box(*self._offset(number), *known), enlarged, gap)
 
 
 def open_pictures(data: str, split: str) -> Pictures:

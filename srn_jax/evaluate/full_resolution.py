@@ -8,11 +8,12 @@ from PIL import Image
 
 from srn_jax import metrics
 from srn_jax.data.photographs import Pictures
+from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import Crop, Crops
 from srn_jax.evaluate.judge import Judge, Judged, has_detail
 from srn_jax.generator import Generator
-from srn_jax.geometry import Size
-from srn_jax.infer import expand
+from srn_jax.geometry import BETWEEN, Size
+from srn_jax.infer import expand, join
 from srn_jax.infer.windows import Box
 
 _Boxes = tuple[Box, Box]
@@ -26,6 +27,17 @@ def _trained(size: Size, generator: Generator, offset: tuple[int, int]) -> _Boxe
     corner = [min(n, whole - part) for n, whole, part in zip(corner, window, known, strict=True)]
     middle = [(whole - part) // 2 for whole, part in zip(size, window, strict=True)]
     return Box(*middle, *window), Box(*corner, *known)
+
+
+def _trained_between(size: Size, generator: Generator, offset: tuple[int, int]) -> _Boxes:
+    """Returns the window and the known halves side by side, which have its rows whatever lay beyond at training."""
+    del offset
+    (known_height, known_width), (_, width) = generator.known, generator.canvas
+    unit = min(size[0] / known_height, size[1] / width)
+    window = [min(max(1, round(n * unit)), most) for n, most in zip((known_height, width), size, strict=True)]
+    middle = [(whole - part) // 2 for whole, part in zip(size, window, strict=True)]
+    known = min(2 * max(1, round(known_width * unit / 2)), window[1])
+    return Box(*middle, *window), Box(0, 0, window[0], known)
 
 
 # The known share of height and width, in the middle of the photograph.
@@ -68,7 +80,12 @@ class FullResolutionCrops(Crops):
     def __init__(self, pictures: Pictures, generator: Generator, seed: int, task: str) -> None:
         """Has no picture read yet; `task`, a name in `TASKS`, says what is known, and `seed` draws where if need be."""
         super().__init__(pictures, generator, seed, at_least=None)
-        self._task = TASKS[task]
+        self._task, self._between = TASKS[task], generator.margins in BETWEEN
+        if self._between and task != "trained":
+            raise InputError(
+                f"--full_resolution {task} is for models that paint around one picture; this one was trained with "
+                f"margins {generator.margins!r}: --full_resolution trained"
+            )
 
     def why_not(self, number: int) -> str:
         """Returns the name of a picture that does not decode, or is too small, and the reason."""
@@ -82,16 +99,18 @@ class FullResolutionCrops(Crops):
         return {"known": self._task.known, "canvas": f"{self._task.canvas}, at its own resolution"}
 
     def _cut(self, number: int, picture: Image.Image) -> Crop | None:
-        window, known = self._task.place((picture.height, picture.width), self._generator, self._offset(number))
+        place = _trained_between if self._between else self._task.place
+        window, known = place((picture.height, picture.width), self._generator, self._offset(number))
         # SSIM's window has to fit, and something has to be painted.
         if min(window.height, window.width) < metrics.SSIM_WINDOW or window[2:] == known[2:]:
             return None
         box = window.left, window.top, window.left + window.width, window.top + window.height
-        return Crop(self._name(number), np.asarray(picture.crop(box)), known, enlarged=False)
+        gap = window.width - known.width if self._between else 0
+        return Crop(self._name(number), np.asarray(picture.crop(box)), known, enlarged=False, gap=gap)
 
 
 class FullResolutionJudge(Judge):
-    """Judges what `expand` makes, one crop at a time: their sizes differ."""
+    """Judges what `expand` or `join` makes, one crop at a time: their sizes differ."""
 
     def __init__(self, generator: Generator, *, detail: bool, seed: int) -> None:
         """Judges the generator enlarged, and with `detail` with that too; `seed` is of detail."""
@@ -110,5 +129,8 @@ class FullResolutionJudge(Judge):
             yield Judged(number, crop, completed, in_numbers, {})
 
     def _expanded(self, crop: Crop, detail: bool) -> np.ndarray:
+        if crop.gap:
+            left, right = crop.pictures
+            return join(self._generator, left, right, crop.gap, detail=detail, seed=self._seed)
         margins = crop.margins._asdict()
         return expand(self._generator, crop.picture, **margins, detail=detail, seed=self._seed)

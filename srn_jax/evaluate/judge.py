@@ -24,6 +24,7 @@ from srn_jax.fills import FILLS, SLOW_FILLS
 from srn_jax.generator import Generator
 from srn_jax.geometry import known_canvas
 from srn_jax.infer.extrapolate import MANY_PICTURES
+from srn_jax.infer.join import with_both_textures
 from srn_jax.infer.texture import with_texture
 from srn_jax.infer.windows import Plan
 from srn_jax.models.layers import apply
@@ -163,8 +164,9 @@ class CanvasJudge(Judge):
 
 
 def has_detail(crop: Crop) -> bool:
-    """Returns whether the known part is large enough for detail."""
-    return min(crop.known.height, crop.known.width) >= LEAST_SIDE
+    """Returns whether the known part is large enough for detail; of halves, whether they have all rows, too."""
+    large = all(min(picture.shape[:2]) >= LEAST_SIDE for picture in crop.pictures)
+    return large and (not crop.gap or crop.known.height == crop.image.shape[0])
 
 
 def _prepare(crops: Crops, numbers: list[int]) -> tuple[list[tuple[int, Crop]], dict[str, list[np.ndarray]], list[int]]:
@@ -176,10 +178,14 @@ def _prepare(crops: Crops, numbers: list[int]) -> tuple[list[tuple[int, Crop]], 
 
 
 def _with_detail(crop: Crop, painted: UInt8[np.ndarray, "h w 3"], seed: int) -> UInt8[np.ndarray, "h w 3"]:
-    """Returns what `expand` makes of the known part with detail, where `painted` is what one pass made of it."""
+    """Returns what `expand` or `join` makes of the known part with detail, where one pass made `painted` of it."""
     size, working = crop.known[2:], painted * np.float32(1 / 255)
-    levels, planned = plan_levels(size, crop.margins), Plan(size, crop.margins, ())
-    canvas = with_texture(crop.picture, working, planned, crop.margins, levels, seed, lambda: None)
+    if crop.gap:
+        canvas, half = working.copy(), size[1] // 2
+        canvas[:, half:-half] = with_both_textures(crop.pictures, working, seed, lambda: None)
+    else:
+        levels, planned = plan_levels(size, crop.margins), Plan(size, crop.margins, ())
+        canvas = with_texture(crop.picture, working, planned, crop.margins, levels, seed, lambda: None)
     return np.where(crop.mask > 0.5, np.round(canvas.clip(0.0, 1.0) * 255).astype(np.uint8), crop.image)
 
 

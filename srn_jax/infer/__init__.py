@@ -2,5 +2,6 @@
 
 from srn_jax.infer.expand import expand, plan_expansion
 from srn_jax.infer.extrapolate import extrapolate, extrapolate_stream
+from srn_jax.infer.join import join, plan_join
 
-__all__ = ["expand", "extrapolate", "extrapolate_stream", "plan_expansion"]
+__all__ = ["expand", "extrapolate", "extrapolate_stream", "join", "plan_expansion", "plan_join"]

@@ -1,4 +1,4 @@
-"""`python -m srn_jax.infer`: paints beyond the borders of one picture, or of a folder of them."""
+"""`python -m srn_jax.infer`: paints beyond the borders of one picture, or of a folder of them, or between two."""
 
 import argparse
 import sys
@@ -20,11 +20,12 @@ from srn_jax.errors import InputError, fail, refused
 from srn_jax.generator import Generator, load_generator
 from srn_jax.infer import extrapolate, extrapolate_stream, plan_expansion
 from srn_jax.infer.devices import on_each, share
-from srn_jax.infer.expand import Stream, expand_by
+from srn_jax.infer.expand import Stream, check_around, expand_by
 from srn_jax.infer.jobs import Job, check_free, list_jobs
 from srn_jax.infer.manifest import Manifest, digest_of
 from srn_jax.infer.margins import sides_for, trained_ratio
 from srn_jax.infer.options import parse
+from srn_jax.infer.pair import BAR, run_pair
 from srn_jax.infer.photo import allow_large_pictures, check_output, fitted, read_photo, write_photo
 from srn_jax.infer.texture import plan_detail
 from srn_jax.infer.together import painter
@@ -39,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     allow_large_pictures()
     try:
         generator = load_generator(options.checkpoint)
+        if options.input2 is not None:
+            print(run_pair(generator, options))
+            return 0
+        check_around(generator)
         source, target = files.expand(options.input, "--input"), files.expand(options.output, "--output")
         jobs = list_jobs(source, target, f".{options.format}")
         if source.is_dir():
@@ -157,7 +162,7 @@ def run_one(
         wanted_detail = options.detail == "on"
         levels = plan_detail(size, sides) if wanted_detail else None
         facts["detail"] = f"1/{2 ** levels.levels[-1].halvings}" if levels else "too small" if wanted_detail else "off"
-        with tqdm(bar_format=_BAR, disable=not bar or (planned.passes == 1 and not levels)) as progress:
+        with tqdm(bar_format=BAR, disable=not bar or (planned.passes == 1 and not levels)) as progress:
 
             def tell(done: int, of: int) -> None:
                 progress.total = of
@@ -197,9 +202,6 @@ def _settings(generator: Generator, options: argparse.Namespace) -> dict[str, An
         told[name] = told[name] and "x".join(map(str, told[name]))
     told["aspect"] = told["aspect"] and str(told["aspect"])
     return {"model_sha256": digest_of(generator), **told}
-
-
-_BAR = "painting {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 
 
 def _in_words(facts: dict[str, Any]) -> str:

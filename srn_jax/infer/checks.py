@@ -9,6 +9,8 @@ import numpy as np
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
 
+_OR_TWO = ", or two of one width in the same rows, at the left and the right end"
+
 
 def check_image(img: Any) -> np.ndarray:
     """Returns `img` as an array [h, w, 3] or [N, h, w, 3] of uint8 or float."""
@@ -54,9 +56,13 @@ def check_mask(mask: Any) -> np.ndarray:
     return array.astype(bool)
 
 
-def known_rectangles(masks: np.ndarray) -> tuple[np.ndarray, Size]:
-    """Returns each mask's (top, left), [N, 2], and the size that their known rectangles share."""
-    offsets, sizes = [], set()
+def known_rectangles(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray, Size]:
+    """Returns where each mask's known picture lies, and the size that all share.
+
+    It is one rectangle, or its halves are two at the left and the right end: (top, left), [N, 2], and how many columns
+    lie between them, [N], 0 where it is one.
+    """
+    offsets, gaps, sizes = [], [], set()
     for number, mask in enumerate(masks):
         where = f"mask {number}" if len(masks) > 1 else "mask"
         known = ~mask
@@ -65,21 +71,41 @@ def known_rectangles(masks: np.ndarray) -> tuple[np.ndarray, Size]:
             raise InputError(f"{where} is 1 everywhere: it leaves no known picture to extrapolate from")
         if not mask.any():
             raise InputError(f"{where} is 0 everywhere: it leaves nothing to synthesize")
-        height, width = int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
-        if not known[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all():
+        height, gap = int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1) - len(columns)
+        if not known[rows[0] : rows[-1] + 1, columns].all():
             raise InputError(
-                f"{where} is 0 on several regions, or on one that is no rectangle; it takes one rectangle of 0"
+                f"{where} is 0 on several regions, or on one that is no rectangle; it takes one rectangle of 0{_OR_TWO}"
             )
+        if gap:
+            _check_two(where, columns, mask.shape[1])
         offsets.append((rows[0], columns[0]))
-        sizes.add((height, width))
+        gaps.append(gap)
+        sizes.add((height, len(columns)))
     if len(sizes) > 1:
         listed = ", ".join(f"{h}x{w}" for h, w in sorted(sizes))
         raise InputError(f"the masks' known rectangles differ in size ({listed}); one call takes one size")
-    return np.array(offsets, np.int64), sizes.pop()
+    return np.array(offsets, np.int64), np.array(gaps, np.int64), sizes.pop()
 
 
-def check_canvas(model: nn.Module, known: Size, canvas: Size) -> None:
-    """Raises InputError where the network cannot make `canvas` from `known`; names the sizes that it can."""
+def _check_two(where: str, columns: np.ndarray, width: int) -> None:
+    """Raises InputError where known columns, which are not one stretch, are not two of one width at both ends."""
+    ends = np.flatnonzero(np.diff(columns) > 1)
+    starts = columns[[0, *(ends + 1)]]
+    widths = columns[[*ends, -1]] - starts + 1
+    if len(starts) > 2 or starts[0] or columns[-1] != width - 1 or widths[0] != widths[1]:
+        seen = ", ".join(f"{first} to {first + many - 1}" for first, many in zip(starts[:3], widths[:3], strict=True))
+        more = ", ..." if len(starts) > 3 else ""
+        raise InputError(
+            f"{where} is 0 on {len(starts)} rectangles, columns {seen}{more} of 0 to {width - 1}; it takes one "
+            f"rectangle of 0{_OR_TWO}"
+        )
+
+
+def check_canvas(model: nn.Module, known: Size, canvas: Size, *, halved: bool = False) -> None:
+    """Raises InputError where the network cannot make `canvas` from `known`; names the sizes that it can.
+
+    `halved` is whether the known picture's halves are parted, as those of some mask.
+    """
     ratio = getattr(model, "ratio", None)
     seen = f"a known picture of {known[0]}x{known[1]} on a canvas of {canvas[0]}x{canvas[1]}"
     if ratio is None:  # SRN-HR, ED and CA work on the canvas alone
@@ -92,6 +118,11 @@ def check_canvas(model: nn.Module, known: Size, canvas: Size) -> None:
         raise InputError(
             f"{seen}: this network makes canvases of {ratio[0]}x the height and {ratio[1]}x the width of pictures "
             f"whose sides are multiples of 4, here {' or '.join(able)} (height x width)"
+        )
+    if halved and known[1] % 8:
+        raise InputError(
+            f"{seen}, in two halves: this network takes halves whose widths are multiples of 4, here 0 on "
+            f"{max(1, round(known[1] / 8)) * 4} columns at each end"
         )
 
 

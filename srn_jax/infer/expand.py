@@ -12,7 +12,7 @@ from srn_jax import numbers
 from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
 from srn_jax.generator import Generator
-from srn_jax.geometry import Size
+from srn_jax.geometry import BETWEEN, Size
 from srn_jax.infer.checks import check_image, check_known_values
 from srn_jax.infer.extrapolate import PictureError, check_batch, extrapolate_stream
 from srn_jax.infer.feather import match_tones
@@ -106,15 +106,14 @@ def expand_by(
     margins = _whole_sides(margins)
     reach = min(numbers.pixels("feather", feather), max(margins))  # nothing is painted farther away
     number = numbers.seed("seed", seed)
-    if progress is not None and not callable(progress):
-        raise InputError(f"progress is {brief(progress)}; it takes a function of the work done and in all, or None")
+    check_progress(progress)
     if not isinstance(detail, bool | np.bool_):
         raise InputError(f"detail is {brief(detail)}; it takes True or False")
     planned = plan_expansion(params, size, margins)
     levels = plan_detail(size, margins) if detail else None
-    told = _Progress(progress, planned.passes, work_of(levels) if levels else 0)
+    told = Progress(progress, planned.passes, work_of(levels) if levels else 0)
     whole = (0.0, 0.0, float(size[1]), float(size[0]))
-    seen = [resized(_unit(img[..., channel]), whole, planned.picture) for channel in range(3)]
+    seen = [resized(unit(img[..., channel]), whole, planned.picture) for channel in range(3)]
     seen = np.stack(seen, axis=-1).clip(0, 1)
     working = paint(stream, params, seen, planned, told.a_pass)
     height, width = margins.top + size[0] + margins.bottom, margins.left + size[1] + margins.right
@@ -126,24 +125,33 @@ def expand_by(
     for channel in range(3):  # one at a time, since large canvases take much memory
         plane = resized(working[..., channel], box, (height, width))
         if reach:
-            plane = match_tones(plane, _unit(img[..., channel]), place, reach)
+            plane = match_tones(plane, unit(img[..., channel]), place, reach)
         plane = plane.clip(0.0, 1.0)
         result[..., channel] = np.round(plane * 255) if img.dtype == np.uint8 else plane
     _inside(result, place)[:] = img
     return result
 
 
-class _Progress:
+def check_progress(progress: Any) -> None:
+    """Raises InputError where `progress` is no function."""
+    if progress is not None and not callable(progress):
+        raise InputError(f"progress is {brief(progress)}; it takes a function of the work done and in all, or None")
+
+
+class Progress:
     """Tells of passes and tiles as of one kind of work."""
 
     def __init__(self, tell: Callable[[int, int], object] | None, passes: int, tiles: int) -> None:
+        """Calls `tell` with the work done and in all, where so many passes and tiles are to come."""
         self._tell, self._pass = tell, _PASS if tiles else 1
         self._done, self._all = 0, passes * self._pass + tiles
 
     def a_pass(self) -> None:
+        """Tells that a pass is done."""
         self._add(self._pass)
 
     def a_tile(self) -> None:
+        """Tells that a tile is done."""
         self._add(1)
 
     def _add(self, work: int) -> None:
@@ -165,14 +173,24 @@ def plan_expansion(params: Any, size: tuple[SupportsIndex, SupportsIndex], margi
             f"params is a {type(params).__name__}; expand takes a Generator, which knows the geometry of its training: "
             "what load_generator returns, or Generator(params, model, known, canvas, margins)"
         )
-    picture = _whole_size(size)
+    picture = whole_size(size)
+    check_around(params)
     margins = _whole_sides(margins)
     if not any(margins):
         raise InputError("top, bottom, left and right are all 0: there is nothing to paint")
     return plan(picture, margins, known=params.known, canvas=params.canvas, placing=params.margins)
 
 
-def _whole_size(size: Any) -> Size:
+def check_around(generator: Generator) -> None:
+    """Raises InputError where a generator was not trained to paint around one picture."""
+    if generator.margins in BETWEEN:
+        raise InputError(
+            f"this model was trained to paint between two pictures (margins {generator.margins!r}): join takes it, or "
+            "--input2 on the command line; around one picture paint others, as 'scenes'"
+        )
+
+
+def whole_size(size: Any) -> Size:
     """Returns (height, width) as Python's own integers; raises InputError where they are none."""
     if not isinstance(size, Sequence) or len(size) != 2:
         raise InputError(f"size is {brief(size)}; it takes (height, width)")
@@ -293,7 +311,8 @@ def _weight(window: Window, generator: Generator) -> Float[np.ndarray, "h w 1"]:
     return (axes[0][:, None] * axes[1][None, :])[..., None]
 
 
-def _unit(channel: np.ndarray) -> Float[np.ndarray, "h w"]:
+def unit(channel: np.ndarray) -> Float[np.ndarray, "h w"]:
+    """Returns one channel, uint8 or float in [0, 1], as float32 in [0, 1]."""
     return channel * np.float32(1 / 255) if channel.dtype == np.uint8 else channel.astype(np.float32)
 
 

@@ -15,6 +15,7 @@ from srn_jax.backend import compiler_options, windows_a_call
 from srn_jax.convolution import few_calls
 from srn_jax.errors import InputError, brief
 from srn_jax.generator import Generator
+from srn_jax.geometry import parts
 from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
 from srn_jax.infer.devices import on_each, share
 from srn_jax.models.layers import apply, parameter_shapes
@@ -41,10 +42,12 @@ def extrapolate(
 
     Args:
       params: a `Generator` (what `load_generator` returns), or a raw parameter tree together with `model`.
-      img: the known picture [h, w, 3], of the size of the mask's known rectangle; or the whole canvas [H, W, 3], whose
-        pixels under the mask are ignored. A leading axis of N batches either. RGB; uint8, or float in [0, 1].
+      img: the known picture [h, w, 3], of the size of the mask's known rectangle, or of two side by side; or the
+        whole canvas [H, W, 3], whose pixels under the mask are ignored. A leading axis of N batches either. RGB; uint8,
+        or float in [0, 1].
       mask: [H, W] or [N, H, W], with or without a last axis of 1; bool or 0/1; 1 = to be synthesized. What is 0 is
-        one rectangle, of the same size in all masks.
+        one rectangle, or two of one width in the same rows at the left and the right end; of the same size in all
+        masks.
       model: the Linen module that a raw parameter tree belongs to.
       rounding: of uint8 pictures, "nearest" level; or "truncate", as the release's test.py does with the whole canvas,
         so that 47 of 256 levels come out one lower, in the known part too: for comparing with its pictures.
@@ -176,15 +179,15 @@ def _begin(
     batched = img.ndim == 4 or mask.ndim == 3
     images = img if img.ndim == 4 else img[None]
     masks = mask if mask.ndim == 3 else mask[None]
-    offsets, known = known_rectangles(masks)
+    offsets, gaps, known = known_rectangles(masks)
     canvas = masks.shape[1:]
-    check_canvas(module, known, canvas)
+    check_canvas(module, known, canvas, halved=bool(gaps.any()))
     count = max(len(images), len(masks))
     if len(images) not in (1, count) or len(masks) not in (1, count):
         raise InputError(f"{len(images)} pictures do not go with {len(masks)} masks; give as many, or one for all")
     masks = np.broadcast_to(masks, (count, *canvas))
-    offsets = np.broadcast_to(offsets, (count, 2))
-    images = np.broadcast_to(_on_canvas(images, known, canvas, offsets), (count, *canvas, 3))
+    places = np.broadcast_to(np.column_stack([offsets, gaps]), (count, 3))
+    images = np.broadcast_to(_on_canvas(images, known, canvas, places), (count, *canvas, 3))
     check_known_values(images[~masks])
 
     shown = np.where(masks[..., None], np.zeros((), images.dtype), images)
@@ -235,8 +238,8 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(leaf) for path, leaf in leaves}
 
 
-def _on_canvas(images: np.ndarray, known: tuple[int, int], canvas: tuple[int, int], offsets: np.ndarray) -> np.ndarray:
-    """Returns known pictures placed on the canvas, or whole canvases as they are."""
+def _on_canvas(images: np.ndarray, known: tuple[int, int], canvas: tuple[int, int], places: np.ndarray) -> np.ndarray:
+    """Returns known pictures placed on the canvas, or whole canvases as they are; places are (top, left, gap)."""
     size = images.shape[1:3]
     if size == canvas:
         return images
@@ -245,11 +248,14 @@ def _on_canvas(images: np.ndarray, known: tuple[int, int], canvas: tuple[int, in
             f"img is {size[0]}x{size[1]}, which is neither the mask's known rectangle, {known[0]}x{known[1]}, "
             f"nor its canvas, {canvas[0]}x{canvas[1]} (height x width)"
         )
-    placed = np.zeros((len(offsets), *canvas, 3), images.dtype)
-    for target, image, (top, left) in zip(
-        placed, np.broadcast_to(images, (len(offsets), *known, 3)), offsets, strict=True
+    placed = np.zeros((len(places), *canvas, 3), images.dtype)
+    for target, image, (top, left, gap) in zip(
+        placed, np.broadcast_to(images, (len(places), *known, 3)), places, strict=True
     ):
-        target[top : top + known[0], left : left + known[1]] = image
+        for part in parts(known[1], int(gap)):
+            column = left + part.place
+            columns = slice(part.column, part.column + part.width)
+            target[top : top + known[0], column : column + part.width] = image[:, columns]
     return placed
 
 

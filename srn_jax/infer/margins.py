@@ -22,7 +22,7 @@ class Wanted:
       size: the canvas' (width, height).
       aspect: the canvas' width over its height; the picture fills it in one direction.
       ratio: the canvas' (width, height) over the picture's.
-      placing: where the picture lies on a canvas whose size is given, a name in `geometry.MARGINS`.
+      placing: where the picture lies on a canvas whose size is given, a name in `geometry.AROUND`.
       seed: of placing "random".
     """
 

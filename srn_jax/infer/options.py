@@ -9,8 +9,8 @@ from typing import Any
 from srn_jax import cache
 from srn_jax.commandline import Parser
 from srn_jax.errors import brief
-from srn_jax.generator import DEFAULT, loadable
-from srn_jax.geometry import MARGINS
+from srn_jax.generator import DEFAULT, DEFAULT_BETWEEN, loadable
+from srn_jax.geometry import AROUND
 from srn_jax.infer.extrapolate import MOST_AT_A_TIME, ROUNDINGS
 from srn_jax.infer.margins import Wanted
 from srn_jax.infer.photo import FORMATS
@@ -20,8 +20,11 @@ _EXAMPLES = """examples:
   --input photo.jpg --output wide.png --left 200 --right 200
   --input photo.jpg --output wide.jpg --aspect 16:9 --feather 20
   --input photos/ --output extended/ --ratio 1.5 --format webp
+  --input left.jpg --input2 right.jpg --gap 300 --output joined.png
 """
 
+# What is of one picture, or of a folder of them.
+_OF_ONE = ("top", "bottom", "left", "right", "size", "aspect", "ratio", "margins", "fit", "batch", "share")
 _UP_TO = f", up to {MOST_TIMES:,} each"
 _MOST_PASSES = 1_000  # some minutes on two cores
 
@@ -30,13 +33,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Returns the command line's options, `wanted` among them; ends the program where they are wrong."""
     parser = Parser(
         prog="python -m srn_jax.infer",
-        description="Paints beyond the borders of a picture, or of each picture of a folder; its pixels stay.",
+        description="Paints beyond the borders of a picture, or of each picture of a folder, or between two pictures; "
+        "their pixels stay.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--checkpoint", default=DEFAULT, help=f"the model: {loadable()} (default {DEFAULT})")
+    add("--checkpoint", help=f"the model: {loadable()} (default {DEFAULT}; of two pictures {DEFAULT_BETWEEN})")
     add("--input", required=True, help="a picture, or a folder of pictures")
+    add("--input2", metavar="PICTURE", help="join it to the right of --input, --gap apart, at the lesser's height")
+    add("--gap", type=int, metavar="PIXELS", help="how much is painted between both, in the output's pixels")
     add("--output", required=True, help=f"a file ({', '.join(FORMATS)}); a folder where --input is one")
     canvas = parser.add_argument_group("canvas", "by default as many times the picture as at the model's training")
     for side in ("top", "bottom", "left", "right"):
@@ -46,7 +52,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     canvas.add_argument(
         "--ratio", type=_ratio, metavar="R", help="so many times the picture, as 2, 1.5 or 2x1 (width x height)"
     )
-    canvas.add_argument("--margins", choices=list(MARGINS), help="where the picture lies; by default as at training")
+    canvas.add_argument("--margins", choices=list(AROUND), help="where the picture lies; by default as at training")
     canvas.add_argument("--seed", type=int, default=0, help="of detail and of --margins random (default 0)")
     add(
         "--feather", type=int, default=0, metavar="PIXELS", help="let so many painted pixels take on the picture's tone"
@@ -106,6 +112,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.check_range(options, "seed", 0, MOST_SEED, f"0 to {MOST_SEED}")
     parser.check_range(options, "most_passes", 1, MOST_PIXELS, f"1 or more, up to {MOST_PIXELS:,}")
     parser.check_range(options, "batch", 1, MOST_AT_A_TIME, f"1 or more, up to {MOST_AT_A_TIME:,}")
+    parser.check_range(options, "gap", 1, MOST_PIXELS, f"1 pixel or more, up to {MOST_PIXELS:,}")
+    if (options.input2 is None) != (options.gap is None):
+        parser.error("--input2 and --gap go together: the right picture, and the pixels that are painted between")
+    if options.input2 is not None:
+        given = [name for name in _OF_ONE if getattr(options, name) is not None and getattr(options, name) is not False]
+        if given or options.rounding != "nearest":
+            parser.error(f"--input2 and --{(given or ['rounding'])[0]} exclude each other")
+    options.checkpoint = options.checkpoint or (DEFAULT if options.input2 is None else DEFAULT_BETWEEN)
     if options.feather and options.rounding == "truncate":
         parser.error("--feather and --rounding truncate exclude each other")
     if options.detail == "on" and options.rounding == "truncate":

@@ -116,7 +116,7 @@ def plan(picture: Size, margins: Sides, *, known: Size, canvas: Size, placing: s
       picture: (height, width).
       margins: how far the canvas reaches beyond it.
       known, canvas: (height, width) that the model was trained at.
-      placing: how the known rectangle lay then, a name in `geometry.MARGINS`.
+      placing: how the known rectangle lay then, a name in `geometry.AROUND`.
 
     Raises:
       InputError: the model's canvas is its known rectangle; the working canvas would be beyond all bounds.

@@ -8,6 +8,8 @@ from jaxtyping import Array, Float, Int
 from srn_jax import ops
 from srn_jax.models.layers import ConvTranspose, conv
 
+Gap = Int[Array, " #b"] | int
+
 
 class _Expansion(nn.Module):
     """[b, h, w, n] -> [b, r1 h, r2 w, n] (paper, section 3.1 and figure 9).
@@ -15,7 +17,8 @@ class _Expansion(nn.Module):
     Attributes:
       ratio: (r1, r2), whole numbers of at least 1; they need not be equal.
 
-    `offset` is the (top, left) corner of the known window on the canvas, one for all or one an image.
+    `offset` is the (top, left) corner of the known window on the canvas, one for all or one an image, and `gap` how
+    many columns part its halves.
     """
 
     ratio: tuple[int, int]
@@ -30,8 +33,10 @@ class Subpixel(_Expansion):
     rearrange: Callable[..., Array] = ops.pixel_shuffle
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
-        del offset
+    def __call__(
+        self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"], gap: Gap = 0
+    ) -> Float[Array, "b oh ow n"]:
+        del offset, gap
         r1, r2 = self.ratio
         return ops.elu(self.rearrange(conv(x.shape[-1] * r1 * r2, name="conv")(x), self.ratio))
 
@@ -40,8 +45,10 @@ class Deconvolution(_Expansion):
     """Transposed 3 x 3 convolution of stride (r1, r2), padded as TensorFlow's conv2d_transpose SAME."""
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
-        del offset
+    def __call__(
+        self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"], gap: Gap = 0
+    ) -> Float[Array, "b oh ow n"]:
+        del offset, gap
         return ops.elu(ConvTranspose(x.shape[-1], self.ratio, name="conv")(x))
 
 
@@ -49,8 +56,10 @@ class Bilinear(_Expansion):
     """Bilinear resize with aligned corners, then a 3 x 3 convolution."""
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
-        del offset
+    def __call__(
+        self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"], gap: Gap = 0
+    ) -> Float[Array, "b oh ow n"]:
+        del offset, gap
         return ops.elu(conv(x.shape[-1], name="conv")(ops.resize_bilinear_aligned(x, self.canvas(x))))
 
 
@@ -58,8 +67,10 @@ class Unfold(_Expansion):
     """Features mirrored out to the margins, then a 3 x 3 convolution: the one expansion that knows where they lie."""
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"]) -> Float[Array, "b oh ow n"]:
-        return ops.elu(conv(x.shape[-1], name="conv")(ops.mirror_to_canvas(x, offset, self.canvas(x))))
+    def __call__(
+        self, x: Float[Array, "b h w n"], offset: Int[Array, "#b 2"], gap: Gap = 0
+    ) -> Float[Array, "b oh ow n"]:
+        return ops.elu(conv(x.shape[-1], name="conv")(ops.mirror_to_canvas(x, offset, self.canvas(x), gap)))
 
 
 def _subpixel_reshape(**attributes) -> Subpixel:

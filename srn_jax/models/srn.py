@@ -16,7 +16,8 @@ class SRN(nn.Module):
 
     Called with `image` [b, H, W, 3] in [-1, 1] (read on the known window only) and the filling mask [b or 1, H, W, 1];
     returns the prediction [b, H, W, 3] in [-1, 1] for the whole canvas, and the expanded features [b, H, W, n].
-    The known window is H / r1 x W / r2, its sides multiples of 4; where it lies is read off the mask.
+    The known window is H / r1 x W / r2, its sides multiples of 4; where it lies is read off the mask, and where its
+    halves do that lie at both ends of the canvas: FEN sees them side by side.
 
     Attributes:
       ratio: (r1, r2), canvas over known picture, whole numbers of at least 1.
@@ -37,10 +38,10 @@ class SRN(nn.Module):
         self, image: Float[Array, "b h w 3"], mask: Float[Array, "#b h w 1"]
     ) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w n"]]:
         window = (image.shape[1] // self.ratio[0], image.shape[2] // self.ratio[1])
-        offset = geometry.known_offset(mask)
-        features = FEN(self.width, name="fen")(geometry.crop(image, offset, window))
+        offset, gap = geometry.known_offset(mask), geometry.known_gap(mask)
+        features = FEN(self.width, name="fen")(geometry.crop_known(image, offset, gap, window))
         expansion = pick(EXPANSIONS, self.expansion, "model.expansion")
-        features = expansion(ratio=self.ratio, name="expansion")(features, offset)
+        features = expansion(ratio=self.ratio, name="expansion")(features, offset, gap)
         known = geometry.known_canvas(image, mask)
         prediction = CPN(self.width, self.normalization, self.blend, name="cpn")(features, known, mask)
         return jnp.clip(prediction, -1.0, 1.0), features
@@ -49,7 +50,7 @@ class SRN(nn.Module):
 class SRNHR(nn.Module):
     """SRN-HR: FEN on the full canvas with the unknown part zeroed, no expansion, the same CPN (paper, section 4.1).
 
-    Called, and described, as `SRN`; any known rectangle suits, and the canvas' sides are multiples of 4.
+    Called, and described, as `SRN`; any known rectangle suits, or two, and the canvas' sides are multiples of 4.
     """
 
     width: int = 64

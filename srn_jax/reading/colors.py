@@ -50,6 +50,11 @@ def to_colors(picture: Image.Image, profile: bytes | None) -> Colors:
     return Colors(rgb, kept, made is not None, words)
 
 
+def in_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
+    """Returns a picture of RGB in sRGB; as it is, where its profile cannot be used."""
+    return _by_profile(picture, profile) or picture
+
+
 def _apart(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Returns the colours in L, RGB, CMYK, YCbCr or LAB, and the opacity where the file has one."""
     shown = picture.has_transparency_data

@@ -21,7 +21,8 @@ _SETTING = "run.start_from"
 def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainState, str]:
     """Returns `state` with what the checkpoint has for it, and in words what that is; steps count from 0 again.
 
-    The generator must be `model`'s. Critics are taken over where they fit, and Adam's moments where those of all
+    The generator must be `model`'s, but for the ratio of canvas and known picture, with which expansion starts afresh
+    where its parameters have other shapes. Critics are taken over where they fit, and Adam's moments where those of all
     networks fit, since their updates are counted together; what does not fit starts afresh.
 
     Args:
@@ -34,11 +35,15 @@ def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainSta
     folder = find_checkpoint(path, _SETTING)
     generator = load_generator(folder)
     _check_same(generator.model, model, path)
-    average = _like(state.average, generator.params)
+    # Expansion alone knows the ratio, and some expansions do not.
+    fitting = jax.tree.map(lambda w, a: a if a.shape == w.shape else w, state.average, generator.params)
+    kept = jax.tree.map(jnp.shape, fitting) == jax.tree.map(jnp.shape, generator.params)
+    taken = "generator" if kept else f"generator but for its expansion ({_differing(generator.model, model)[0]})"
+    average = _like(state.average, fitting)
     state = state.replace(params=jax.tree.map(jnp.copy, average), average=average)
     saved = folder / STATE
     if not saved.is_dir():
-        return state, "the generator alone: critics and Adam start afresh, since the checkpoint has none"
+        return state, f"the {taken} alone: critics and Adam start afresh, since the checkpoint has none"
     try:
         check_seal(folder, (STATE,))
     except InputError as error:
@@ -57,7 +62,7 @@ def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainSta
     take("params")  # what the average is of; without it, training goes on from the average
     critics = take("critics")
     adam = critics or take("adam_generator", "adam_critics", "updates")
-    taken = ["generator", *([] if critics else ["critics"]), *([] if adam else [f"Adam ({state.updates} updates)"])]
+    taken = [taken, *([] if critics else ["critics"]), *([] if adam else [f"Adam ({state.updates} updates)"])]
     afresh = f"; critics and Adam afresh: {critics}" if critics else f"; Adam afresh: {adam}" if adam else ""
     return state, ", ".join(taken) + afresh
 
@@ -84,12 +89,16 @@ def _check_same(theirs: nn.Module, ours: nn.Module, path: str) -> None:
             f"{_SETTING}: {path} holds a {type(theirs).__name__}, this run trains a {type(ours).__name__}; "
             "set model.name to match"
         )
-    before, here = attributes(theirs), attributes(ours)
-    differing = [
-        f"{name} is {before[name]!r} there, {here[name]!r} here" for name in here if before[name] != here[name]
-    ]
+    differing = _differing(theirs, ours, ("ratio",))
     if differing:
         raise InputError(
             f"{_SETTING}: the generator in {path} is another one ({'; '.join(differing)}); set model.*, geometry.* "
             "and numerics to match"
         )
+
+
+def _differing(theirs: nn.Module, ours: nn.Module, besides: tuple[str, ...] = ()) -> list[str]:
+    """Returns the attributes of two modules of one kind that differ, in words, but for those named `besides`."""
+    before, here = attributes(theirs), attributes(ours)
+    names = [name for name in here if name not in besides and before[name] != here[name]]
+    return [f"{name} is {before[name]!r} there, {here[name]!r} here" for name in names]

@@ -133,10 +133,9 @@ class Step:
             place = place + jax.lax.axis_index(self.axis_name) * image.shape[0]
         fold_in = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
         mask_keys = mask_key[None] if window.masks_per_batch == "one" else fold_in(mask_key, place)
-        offset = geometry.draw_offsets(window.margins, mask_keys, window.canvas, window.known)
         return Batch(
             image=image,
-            mask=geometry.unknown_mask(offset, window.canvas, window.known),
+            mask=geometry.draw_masks(window.margins, mask_keys, window.canvas, window.known),
             alpha=jax.vmap(jax.random.uniform)(fold_in(alpha_key, place)),
             key=loss_key,
         )
