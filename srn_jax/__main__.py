@@ -9,6 +9,7 @@ PROGRAMS = {
     "infer": "paint beyond the borders of a picture, or of each picture of a folder",
     "demo": "a page on this machine: drop a photograph, paint, compare, download",
     "evaluate": "score a model on pictures that it never saw, beside simple fills",
+    "experiments": "train, judge and show the rows of a table or figure of the paper",
     "study": "ask people, blind, which of two completed pictures is more realistic",
     "main": "train, or go on training, what a configuration describes",
     "data": "list, prepare and check data sets",
@@ -20,7 +21,7 @@ PROGRAMS = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Prints the list."""
-    lines = "\n".join(f"  python -m srn_jax.{name:<9} {job}" for name, job in PROGRAMS.items())
+    lines = "\n".join(f"  python -m srn_jax.{name:<11} {job}" for name, job in PROGRAMS.items())
     parser = Parser(
         prog="python -m srn_jax",
         description="Image extrapolation in JAX: the Semantic Regeneration Network.",

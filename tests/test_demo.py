@@ -204,6 +204,7 @@ def test_without_gradio_it_says_what_to_install(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "gradio", None)
     for name in ("page", "actions"):
         monkeypatch.delitem(sys.modules, f"srn_jax.demo.{name}", raising=False)
+        monkeypatch.delattr(f"srn_jax.demo.{name}", raising=False)  # where another test has imported it
     monkeypatch.setattr(program.signal, "signal", lambda *arguments: None)
     with pytest.raises(SystemExit):
         program.main(["--checkpoint", str(tmp_path)])

@@ -59,6 +59,7 @@ def test_interrupted_as_it_starts_it_ends_in_silence_or_with_a_line(name, wait, 
         "convert": ["--help"],
         "export": ["--output", f"{tmp_path}/model"],
         "demo": [],
+        "experiments": ["fig11", "--data", f"{tmp_path}", "--vgg", "random", "--output", f"{tmp_path}/experiments"],
         "study": ["make", "--data", "embedded", "--output", f"{tmp_path}/study"],
     }
     command = [sys.executable, "-m", f"srn_jax.{name}", *given[name]]
@@ -106,6 +107,7 @@ def locked(tmp_path) -> Iterator[Path]:
         "export --checkpoint {0}/model --output {1}/out",
         "export --output {0}/out",
         "demo --checkpoint {0}/model",
+        "experiments fig11 --data {0}/inner --held_out {1}/pictures --vgg random --output {1}/out",
         "study make --data {0}/inner --output {1}/out",
         "study make --set a={1}/pictures --set b={1}/pictures --known {1}/pictures --output {0}/out",
         "study serve --study {0}/inner",
