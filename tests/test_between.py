@@ -181,9 +181,10 @@ def build(**changes: Any) -> Any:
     return config, build_steps(config, networks), tiny.state(config, networks), networks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATORS)
 def test_a_step_of_both_phases_takes_it(name):
-    """Both critics, with RSV's weights; what the critics see has both ends as they are."""
+    """With both critics and RSV's weights."""
     _, (_, step), state, _ = build(model__name=name, critic__updates=1)
     image = jax.random.uniform(jax.random.key(1), (2, 2, 16, 32, 3), minval=-1.0)
     assert set(state.critics) == {"global", "context"}
@@ -192,11 +193,16 @@ def test_a_step_of_both_phases_takes_it(name):
     for part in ("params", "critics"):
         moved = jax.tree.map(lambda a, b: bool((a != b).any()), getattr(after, part), getattr(state, part))
         assert any(jax.tree.leaves(moved))
-    batch = step.draw(jax.random.key(0), image[0])
+
+
+def test_a_step_draws_it_and_completes_between_both_ends():
+    _, (_, step), _, _ = build()
+    image = np.random.default_rng(6).uniform(-1, 1, (2, 16, 32, 3)).astype(np.float32)
+    batch = step.draw(jax.random.key(0), jnp.asarray(image))
     np.testing.assert_array_equal(batch.mask[0], two(16, 32, 8, slice(4, 12)))
-    completed = geometry.complete(jnp.zeros_like(image[0]), image[0], batch.mask)
-    np.testing.assert_array_equal(completed[:, 4:12, :8], image[0, :, 4:12, :8])
-    np.testing.assert_array_equal(completed[:, 4:12, -8:], image[0, :, 4:12, -8:])
+    completed = geometry.complete(jnp.zeros(image.shape), jnp.asarray(image), batch.mask)
+    np.testing.assert_array_equal(completed[:, 4:12, :8], image[:, 4:12, :8])
+    np.testing.assert_array_equal(completed[:, 4:12, -8:], image[:, 4:12, -8:])
     assert (completed[:, :, 8:-8] == 0).all()
 
 
@@ -597,7 +603,7 @@ def test_a_judged_picture_shows_its_two_ends(generator, tmp_path):
 
 
 @pytest.mark.usefixtures("quick_detail")
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_it_is_judged_beside_the_fills(tmp_path, capsys, full):
     known, canvas = (24, 48), (24, 96)
     trained = tiny_generator(SRN((1, 2), width=4), known, canvas, "between")
@@ -610,12 +616,16 @@ def test_it_is_judged_beside_the_fills(tmp_path, capsys, full):
     assert systems[:6] == ["SRN", "SRN + detail", *FILLS, *SLOW_FILLS]
 
 
+def test_the_page_offers_no_model_for_two_pictures():
+    assert "between" not in demo.parse([]).checkpoint
+
+
+@pytest.mark.slow
 def test_the_page_takes_no_model_for_two_pictures(workdir, capsys):
     pytest.importorskip("gradio")
     with pytest.raises(SystemExit):
         demo.main(["--checkpoint", str(workdir)])
     assert "between two pictures" in capsys.readouterr().err
-    assert "between" not in demo.parse([]).checkpoint
 
 
 def test_it_is_public():
