@@ -9,16 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import srn_jax
-from srn_jax import SRN, SRNHR, Generator, InputError, expand, extrapolate, geometry, join, ops
+from srn_jax import SRN, SRNHR, Generator, InputError, expand, extrapolate, geometry, join, ops, report
 from srn_jax import config as settings
 from srn_jax.demo import __main__ as demo
 from srn_jax.evaluate import __main__ as evaluation
 from srn_jax.evaluate.crops import CanvasCrops, open_pictures
 from srn_jax.evaluate.full_resolution import FullResolutionCrops
 from srn_jax.fills import FILLS, SLOW_FILLS
+from srn_jax.generator import architecture, from_architecture
 from srn_jax.infer import __main__ as inference
 from srn_jax.infer import plan_expansion, plan_join
 from srn_jax.infer.join import least_path
@@ -546,6 +547,23 @@ def test_transparency_is_kept_on_either_side(command):
     assert (found[:, :29, 3] == 255).all()
 
 
+def test_colours_of_two_profiles_become_srgb(command, caplog):
+    stored = noise(12, 16, seed=3)
+    wide = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(stored).save("right.png", icc_profile=wide)
+    assert command(*PAIR)[0] == 0
+    assert "right.png: its colours become sRGB, since the other picture has another profile" in caplog.text
+    found = Image.open("out.png")
+    assert "icc_profile" not in found.info
+    np.testing.assert_array_equal(np.asarray(found)[:, :20], noise(12, 20, seed=1))
+    np.testing.assert_allclose(np.asarray(found)[:, 29:].astype(int), stored, atol=1)  # which it was before
+    Image.fromarray(noise(12, 20, seed=1)).save("left.png", icc_profile=wide)
+    assert command(*PAIR, "--force")[0] == 0
+    kept = Image.open("out.png")
+    assert kept.info["icc_profile"] == wide
+    np.testing.assert_array_equal(np.asarray(kept)[:, 29:], stored)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -626,6 +644,21 @@ def test_the_page_takes_no_model_for_two_pictures(workdir, capsys):
     with pytest.raises(SystemExit):
         demo.main(["--checkpoint", str(workdir)])
     assert "between two pictures" in capsys.readouterr().err
+
+
+def test_a_description_that_no_canvas_fits_is_damage(generator):
+    assert from_architecture(architecture(generator)).margins == "between"
+    for changes in ({"known": [8, 12]}, {"canvas": [16, 8]}):
+        with pytest.raises(ValueError, match="whose halves cannot lie at the ends"):
+            from_architecture(architecture(generator) | changes)
+
+
+def test_a_run_tells_what_to_do_with_two_photographs(generator):
+    assert "--input LEFT.jpg --input2 RIGHT.jpg --gap 300" in report.own_photos(generator, "runs/mine")
+    around = generator.replace(margins="random")
+    assert report.own_photos(around, "runs/mine").endswith(
+        "python -m srn_jax.infer --checkpoint runs/mine --input PHOTO.jpg --output extrapolated.png"
+    )
 
 
 def test_it_is_public():
