@@ -6,7 +6,7 @@ from importlib import metadata
 from srn_jax.commandline import Parser
 
 PROGRAMS = {
-    "infer": "paint beyond the borders of a picture, or of each picture of a folder",
+    "infer": "paint beyond the borders of a picture, or of each of a folder, or between two",
     "demo": "a page on this machine: drop a photograph, paint, compare, download",
     "evaluate": "score a model on pictures that it never saw, beside simple fills",
     "experiments": "train, judge and show the rows of a table or figure of the paper",
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m srn_jax",
         description="Image extrapolation in JAX: the Semantic Regeneration Network.",
         epilog=f"programs, each with --help:\n{lines}\n\nin Python: srn_jax.load_generator, srn_jax.expand, "
-        "srn_jax.extrapolate; docs/using.md shows each.",
+        "srn_jax.join, srn_jax.extrapolate; docs/using.md shows each.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"srn_jax {metadata.version('srn-jax')}")

@@ -40,11 +40,11 @@ def report(outcome: Outcome, workdir: Path) -> None:
         f"scores         {_relative(scores_file)}\n"
         f"curves         {here}/metrics.jsonl, or TensorBoard on {here}/tensorboard\n"
         f"checkpoint     {_relative(outcome.checkpoint) if outcome.checkpoint else 'none'}\n"
-        f"{_own(outcome.generator, here)}"
+        f"{own_photos(outcome.generator, here)}"
     )
 
 
-def _own(generator: Generator, here: str) -> str:
+def own_photos(generator: Generator, here: str) -> str:
     """Returns how to paint with photographs of one's own."""
     program = f"  python -m srn_jax.infer --checkpoint {here}"
     if generator.margins in BETWEEN:

@@ -9,16 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import srn_jax
-from srn_jax import SRN, SRNHR, Generator, InputError, expand, extrapolate, geometry, join, ops
+from srn_jax import SRN, SRNHR, Generator, InputError, expand, extrapolate, geometry, join, ops, report
 from srn_jax import config as settings
 from srn_jax.demo import __main__ as demo
 from srn_jax.evaluate import __main__ as evaluation
 from srn_jax.evaluate.crops import CanvasCrops, open_pictures
 from srn_jax.evaluate.full_resolution import FullResolutionCrops
 from srn_jax.fills import FILLS, SLOW_FILLS
+from srn_jax.generator import architecture, from_architecture
 from srn_jax.infer import __main__ as inference
 from srn_jax.infer import plan_expansion, plan_join
 from srn_jax.infer.join import least_path
@@ -181,9 +182,10 @@ def build(**changes: Any) -> Any:
     return config, build_steps(config, networks), tiny.state(config, networks), networks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATORS)
 def test_a_step_of_both_phases_takes_it(name):
-    """Both critics, with RSV's weights; what the critics see has both ends as they are."""
+    """With both critics and RSV's weights."""
     _, (_, step), state, _ = build(model__name=name, critic__updates=1)
     image = jax.random.uniform(jax.random.key(1), (2, 2, 16, 32, 3), minval=-1.0)
     assert set(state.critics) == {"global", "context"}
@@ -192,11 +194,16 @@ def test_a_step_of_both_phases_takes_it(name):
     for part in ("params", "critics"):
         moved = jax.tree.map(lambda a, b: bool((a != b).any()), getattr(after, part), getattr(state, part))
         assert any(jax.tree.leaves(moved))
-    batch = step.draw(jax.random.key(0), image[0])
+
+
+def test_a_step_draws_it_and_completes_between_both_ends():
+    _, (_, step), _, _ = build()
+    image = np.random.default_rng(6).uniform(-1, 1, (2, 16, 32, 3)).astype(np.float32)
+    batch = step.draw(jax.random.key(0), jnp.asarray(image))
     np.testing.assert_array_equal(batch.mask[0], two(16, 32, 8, slice(4, 12)))
-    completed = geometry.complete(jnp.zeros_like(image[0]), image[0], batch.mask)
-    np.testing.assert_array_equal(completed[:, 4:12, :8], image[0, :, 4:12, :8])
-    np.testing.assert_array_equal(completed[:, 4:12, -8:], image[0, :, 4:12, -8:])
+    completed = geometry.complete(jnp.zeros(image.shape), jnp.asarray(image), batch.mask)
+    np.testing.assert_array_equal(completed[:, 4:12, :8], image[:, 4:12, :8])
+    np.testing.assert_array_equal(completed[:, 4:12, -8:], image[:, 4:12, -8:])
     assert (completed[:, :, 8:-8] == 0).all()
 
 
@@ -540,6 +547,23 @@ def test_transparency_is_kept_on_either_side(command):
     assert (found[:, :29, 3] == 255).all()
 
 
+def test_colours_of_two_profiles_become_srgb(command, caplog):
+    stored = noise(12, 16, seed=3)
+    wide = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(stored).save("right.png", icc_profile=wide)
+    assert command(*PAIR)[0] == 0
+    assert "right.png: its colours become sRGB, since the other picture has another profile" in caplog.text
+    found = Image.open("out.png")
+    assert "icc_profile" not in found.info
+    np.testing.assert_array_equal(np.asarray(found)[:, :20], noise(12, 20, seed=1))
+    np.testing.assert_allclose(np.asarray(found)[:, 29:].astype(int), stored, atol=1)  # which it was before
+    Image.fromarray(noise(12, 20, seed=1)).save("left.png", icc_profile=wide)
+    assert command(*PAIR, "--force")[0] == 0
+    kept = Image.open("out.png")
+    assert kept.info["icc_profile"] == wide
+    np.testing.assert_array_equal(np.asarray(kept)[:, 29:], stored)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -597,7 +621,7 @@ def test_a_judged_picture_shows_its_two_ends(generator, tmp_path):
 
 
 @pytest.mark.usefixtures("quick_detail")
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_it_is_judged_beside_the_fills(tmp_path, capsys, full):
     known, canvas = (24, 48), (24, 96)
     trained = tiny_generator(SRN((1, 2), width=4), known, canvas, "between")
@@ -610,12 +634,31 @@ def test_it_is_judged_beside_the_fills(tmp_path, capsys, full):
     assert systems[:6] == ["SRN", "SRN + detail", *FILLS, *SLOW_FILLS]
 
 
+def test_the_page_offers_no_model_for_two_pictures():
+    assert "between" not in demo.parse([]).checkpoint
+
+
+@pytest.mark.slow
 def test_the_page_takes_no_model_for_two_pictures(workdir, capsys):
     pytest.importorskip("gradio")
     with pytest.raises(SystemExit):
         demo.main(["--checkpoint", str(workdir)])
     assert "between two pictures" in capsys.readouterr().err
-    assert "between" not in demo.parse([]).checkpoint
+
+
+def test_a_description_that_no_canvas_fits_is_damage(generator):
+    assert from_architecture(architecture(generator)).margins == "between"
+    for changes in ({"known": [8, 12]}, {"canvas": [16, 8]}):
+        with pytest.raises(ValueError, match="whose halves cannot lie at the ends"):
+            from_architecture(architecture(generator) | changes)
+
+
+def test_a_run_tells_what_to_do_with_two_photographs(generator):
+    assert "--input LEFT.jpg --input2 RIGHT.jpg --gap 300" in report.own_photos(generator, "runs/mine")
+    around = generator.replace(margins="random")
+    assert report.own_photos(around, "runs/mine").endswith(
+        "python -m srn_jax.infer --checkpoint runs/mine --input PHOTO.jpg --output extrapolated.png"
+    )
 
 
 def test_it_is_public():
