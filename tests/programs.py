@@ -1,14 +1,16 @@
-"""The main program as real processes, on as many hosts and devices as a test asks for, all on this machine."""
+"""Programs, called here; and the main one as real processes, on as many hosts and devices as a test asks for."""
 
 import json
 import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 
 from srn_jax import config as settings
 from srn_jax.store import read_arrays
@@ -17,6 +19,18 @@ from tests import tiny
 from tests.forked import Process
 
 ROOT = Path(__file__).parent.parent
+Ended = tuple[object, str, str]
+
+
+def ended(main: Callable[[list[str]], int | None], capsys: pytest.CaptureFixture[str], *arguments: object) -> Ended:
+    """Calls a program's `main` here; returns its status, and what it wrote to standard output and standard error."""
+    capsys.readouterr()
+    try:
+        status: object = main([str(argument) for argument in arguments]) or 0
+    except SystemExit as end:
+        status = end.code
+    out, err = capsys.readouterr()
+    return status, out, err
 
 
 def start(folder: Path, *arguments: str, devices: int = 1, host: tuple[str, ...] = ()) -> Process:

@@ -33,6 +33,7 @@ from srn_jax.train.start import start_from
 from srn_jax.train.state import build_networks
 from srn_jax.train.step import build_steps
 from tests import golden_cases, tiny
+from tests.programs import ended
 from tests.test_generator import save, tiny_generator
 
 KNOWN, CANVAS = (8, 8), (8, 16)
@@ -486,11 +487,7 @@ def command(workdir, tmp_path, monkeypatch, capsys):
 
     def call(*arguments: object, checkpoint: object = workdir) -> tuple[object, str, str]:
         given = "--checkpoint", checkpoint, "--input", "left.png", "--output", "out.png", *arguments
-        try:
-            status: object = inference.main([str(one) for one in given])
-        except SystemExit as end:
-            status = end.code
-        return status, *capsys.readouterr()
+        return ended(inference.main, capsys, *given)
 
     return call
 

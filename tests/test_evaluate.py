@@ -25,7 +25,7 @@ from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullRes
 from srn_jax.evaluate.judge import ALL_FILLS, CanvasJudge
 from srn_jax.infer.windows import Box
 from srn_jax.pictures import crop_and_resize
-from tests.programs import environment
+from tests.programs import ended, environment
 from tests.test_generator import save, tiny_generator
 from tests.test_metrics import sharpness_by_loops
 from tests.tiny import write_pictures
@@ -50,12 +50,7 @@ def photos(tmp_path) -> Path:
 
 def run(capsys, *arguments: object) -> tuple[object, str, str]:
     """Returns status, standard output and standard error of the program."""
-    status: object = 0
-    try:
-        program.main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        status = end.code
-    return status, *capsys.readouterr()
+    return ended(program.main, capsys, *arguments)
 
 
 def refused(outcome: tuple[object, str, str]) -> str:

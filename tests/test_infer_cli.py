@@ -25,7 +25,7 @@ from srn_jax.infer.expand import expand_by
 from srn_jax.infer.windows import Sides
 from srn_jax.lock import lock
 from srn_jax.pictures import crop_and_resize, decode
-from tests.programs import environment
+from tests.programs import ended, environment
 from tests.test_generator import save, tiny_generator
 from tests.test_stream import as_on_an_accelerator, calls
 
@@ -52,12 +52,7 @@ def run(runs, tmp_path, monkeypatch, capsys) -> Run:
     monkeypatch.setattr(program, "load_generator", loaded)
 
     def call(*arguments: object, checkpoint: str = "random") -> tuple[object, str, str]:
-        folder = runs.get(checkpoint, checkpoint)
-        try:
-            status: object = program.main(["--checkpoint", str(folder), *map(str, arguments)])
-        except SystemExit as end:
-            status = end.code
-        return status, *capsys.readouterr()
+        return ended(program.main, capsys, "--checkpoint", runs.get(checkpoint, checkpoint), *arguments)
 
     return call
 

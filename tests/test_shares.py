@@ -15,7 +15,7 @@ from srn_jax import SRN, InputError, files
 from srn_jax.infer import __main__ as program
 from srn_jax.infer.jobs import Job
 from srn_jax.infer.manifest import Manifest
-from tests.programs import ROOT, environment
+from tests.programs import ROOT, ended, environment
 from tests.test_generator import save, tiny_generator
 from tests.test_infer_cli import refused
 
@@ -44,11 +44,7 @@ def run(model, photographs, capsys):
 
     def call(*arguments: object) -> tuple[object, str, str]:
         given = ["--checkpoint", model, "--input", photographs, "--output", photographs.with_name("out"), *arguments]
-        try:
-            status: object = program.main([*map(str, given)])
-        except SystemExit as end:
-            status = end.code
-        return status, *capsys.readouterr()
+        return ended(program.main, capsys, *given)
 
     return call
 

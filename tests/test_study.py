@@ -35,7 +35,7 @@ from srn_jax.study.options import length, parse
 from srn_jax.study.preferences import consistencies, preferences, share
 from srn_jax.study.questionnaire import Question, check_length, draw
 from srn_jax.study.server import Server
-from tests.programs import environment
+from tests.programs import ended, environment
 from tests.test_demo import browser as browser
 from tests.test_generator import save, tiny_generator
 
@@ -77,13 +77,7 @@ def of_sets(folders: dict[str, Path], methods: list[str]) -> list[str]:
 
 def run(capsys, *arguments: object) -> tuple[object, str, str]:
     """Returns status, standard output and standard error of the program."""
-    capsys.readouterr()
-    status: object = 0
-    try:
-        program.main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        status = end.code
-    return status, *capsys.readouterr()
+    return ended(program.main, capsys, *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from srn_jax.vgg import load, torch_file
 from srn_jax.vgg.formats import FORMS, read
 from srn_jax.vgg.weights import parameters
 from tests import vgg_recipe
+from tests.programs import ended
 
 TINY = (2, 3, 2, 3, 2)
 TORCH_MEAN, TORCH_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -839,15 +841,7 @@ def test_download_to_a_place_that_cannot_be_written_is_named(server, tmp_path):
 def run(monkeypatch, tmp_path, capsys) -> Callable[..., tuple[object, str, str]]:
     """Runs the program in an empty folder; returns status, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[object, str, str]:
-        try:
-            status: object = program.main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            status = end.code
-        return status, *capsys.readouterr()
-
-    return call
+    return partial(ended, program.main, capsys)
 
 
 def test_program_downloads_and_checks(run, server, monkeypatch):
