@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from scipy import stats
 
 EXACT_DB = 100.0  # what a picture counts as that is met exactly
@@ -59,14 +60,18 @@ def means(scores: list[dict[str, float]]) -> dict[str, Mean]:
         values = np.array([row[column.name] for row in scores], np.float64)
         if "psnr" in column.name:
             values = np.minimum(values, EXACT_DB)
-        values = values[np.isfinite(values)]
-        if not len(values):
-            found[column.name] = Mean(float("nan"), float("nan"), 0)
-            continue
-        error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-        half = float(stats.t.ppf(0.975, len(values) - 1) * error) if len(values) > 1 else float("nan")
-        found[column.name] = Mean(float(values.mean()), half, len(values), float(np.median(values)))
+        found[column.name] = mean(values)
     return found
+
+
+def mean(values: Float[np.ndarray, " n"]) -> Mean:
+    """Returns the mean of what is finite, with its interval."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return Mean(float("nan"), float("nan"), 0)
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+    half = float(stats.t.ppf(0.975, len(values) - 1) * error) if len(values) > 1 else float("nan")
+    return Mean(float(values.mean()), half, len(values), float(np.median(values)))
 
 
 def rows(summary: dict[str, dict[str, Mean]]) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -57,7 +58,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--seeds", type=int, default=1, metavar="N", help="train each row N times, and tell the spread (default 1)")
     add("--vgg", default="weights/vgg19.h5", metavar="FILE", help="VGG-19's filters (default weights/vgg19.h5)")
     add("--pictures", type=int, default=6, metavar="N", help="in the figure, spread over the held-out ones (default 6)")
-    add("--output", default="experiments", metavar="DIR", help="of runs and pages (default experiments)")
+    add("--output", default="runs/experiments", metavar="DIR", help="of runs and pages (default runs/experiments)")
     add("--compilation_cache", metavar="DIR", help=cache.ARGPARSE_HELP)
     own, settings = sys.argv[1:] if arguments is None else arguments, []
     if "--" in own:  # argparse takes what is behind it for more of NAME
@@ -112,10 +113,11 @@ def _split(options: argparse.Namespace, output: Path) -> Files:
     output.mkdir(parents=True, exist_ok=True)
     for name, some in (("train.txt", training), ("held_out.txt", held_out)):
         assert isinstance(some, Files)
-        text = "".join(f"{path.absolute()}\n" for path in some.paths)
-        if (output / name).exists() and (output / name).read_text(errors="surrogateescape") != text:
+        text = b"".join(os.fsencode(path.absolute()) + b"\n" for path in some.paths)  # names need be no UTF-8
+        if (output / name).exists() and (output / name).read_bytes() != text:
             raise InputError(f"--output {output} has runs on other pictures, listed in its {name}; give another")
-        files.write_text(output / name, text)
+        with files.replacing(output / name) as part:
+            part.write_bytes(text)
     assert isinstance(held_out, Files)
     return held_out
 

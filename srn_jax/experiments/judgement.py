@@ -4,16 +4,14 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import jax
 import numpy as np
-from scipy import stats
 
 from srn_jax.data.photographs import Pictures
 from srn_jax.evaluate.crops import CanvasCrops, Crop, spread
 from srn_jax.evaluate.judge import CanvasJudge, Scores
-from srn_jax.evaluate.summary import EXACT_DB
+from srn_jax.evaluate.summary import EXACT_DB, Mean, mean
 from srn_jax.fills import FILLS, SLOW_FILLS
 from srn_jax.generator import Generator
 from srn_jax.infer import extrapolate
@@ -106,18 +104,6 @@ def time_passes(generators: dict[str, Generator], crops: CanvasCrops) -> dict[st
     return {row: statistics.median(times) for row, times in taken.items()}
 
 
-class Difference(NamedTuple):
-    """A mean difference of pairs; its 95 % interval reaches `half` to both sides, NaN for a single pair."""
-
-    mean: float
-    half: float
-
-
-def difference(row: Judged, reference: Judged, name: str) -> Difference:
+def difference(row: Judged, reference: Judged, name: str) -> Mean:
     """Returns how far a row's score is from the reference's, picture by picture, each averaged over seeds."""
-    pairs = row.values(name).mean(0) - reference.values(name).mean(0)
-    pairs = pairs[np.isfinite(pairs)]
-    if len(pairs) < 2:
-        return Difference(float(pairs.mean()) if len(pairs) else float("nan"), float("nan"))
-    error = pairs.std(ddof=1) / np.sqrt(len(pairs))
-    return Difference(float(pairs.mean()), float(stats.t.ppf(0.975, len(pairs) - 1) * error))
+    return mean(row.values(name).mean(0) - reference.values(name).mean(0))

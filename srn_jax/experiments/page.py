@@ -118,6 +118,6 @@ def as_json(judged: Mapping[str, Judged], reference: str, failures: Mapping[str,
         if label != reference and reference in judged:
             pairs = {name: difference(one, judged[reference], name) for name in _COMPARED}
             found[label][f"difference to {reference}"] = {
-                name: summary.finite(pair._asdict()) for name, pair in pairs.items()
+                name: summary.finite({"mean": pair.mean, "half": pair.half}) for name, pair in pairs.items()
             }
     return found
