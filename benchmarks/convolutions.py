@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from benchmarks import machine, options
 from srn_jax import ops
-from srn_jax.allocator import keep_freed_memory
 from srn_jax.convolution import dilated, forms, narrow, plain, strided, upsample, winograd
 from srn_jax.convolution.plain import Geometry
+from srn_jax.programs.allocator import keep_freed_memory
 
 
 class Layer(NamedTuple):

@@ -28,7 +28,7 @@ from benchmarks import machine, options
 from benchmarks.memory import ProcessMemory
 from srn_jax.errors import InputError, fail
 from srn_jax.evaluate.full_resolution import MIDDLES, middle
-from srn_jax.pictures import decode, list_pictures
+from srn_jax.pictures.reading import decode, list_pictures
 
 Sides = tuple[int, int, int, int]  # top, bottom, left, right
 Painter = Callable[[np.ndarray, Sides], np.ndarray]
@@ -38,7 +38,8 @@ _SHOWN = 480  # pixels, the longer side on the sheet
 
 
 def _srn(checkpoint: str, detail: bool) -> Painter:
-    from srn_jax import allocator, expand, load_generator
+    from srn_jax import expand, load_generator
+    from srn_jax.programs import allocator
 
     allocator.keep_freed_memory()
     generator = load_generator(checkpoint)
@@ -51,7 +52,7 @@ def _srn(checkpoint: str, detail: bool) -> Painter:
 
 
 def _telea(checkpoint: str) -> Painter:
-    from srn_jax.fills import fill_telea
+    from srn_jax.evaluate.fills import fill_telea
 
     del checkpoint
     return lambda known, sides: fill_telea(*_masked(known, sides))
@@ -131,7 +132,7 @@ def _alone(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def scores_of(made: np.ndarray, truth: np.ndarray, task: str) -> dict[str, float]:
     """Returns sharpness, step and PSNR of the painted region."""
-    from srn_jax import metrics
+    from srn_jax.evaluate import metrics
 
     top, bottom, left, right = sides_of((truth.shape[0], truth.shape[1]), task)
     _, mask = _masked(truth[top : truth.shape[0] - bottom, left : truth.shape[1] - right], (top, bottom, left, right))

@@ -17,7 +17,7 @@ from benchmarks import machine, options
 from configs.ablation import get_config
 from srn_jax import config as settings
 from srn_jax import extrapolate
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import unknown_mask
 from srn_jax.train.state import build_generator
 

@@ -28,7 +28,7 @@ from benchmarks.compare import WrongResultError
 from benchmarks.first_picture import Process, check_alike, took
 from benchmarks.peer.weights import flatten
 from srn_jax import load_generator
-from srn_jax.pictures import crop_and_resize, list_pictures
+from srn_jax.pictures.reading import crop_and_resize, list_pictures
 
 _SIZE = (400, 600)
 _COLUMNS = ("what", "batch", "pictures/s", "best", "over the fastest peer", "peak MB")

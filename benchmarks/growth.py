@@ -19,7 +19,7 @@ from benchmarks import inputs, machine, options
 from benchmarks.contest import Contestant, hold
 from benchmarks.report import median
 from benchmarks.sizes import Sizes
-from srn_jax import files
+from srn_jax.programs import files
 
 WHAT = ("inference", "pre-training step", "full step")
 CANVASES = ((64, 64), (128, 128), (256, 256), (256, 512), (512, 512), (512, 1024))

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from benchmarks import contest, machine, report
 from benchmarks.compare import WrongResultError
 from benchmarks.contest import Contestant, ContestError
-from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, brief
+from srn_jax.programs.commandline import Parser
 
 _DIGITS = 12  # more is no number of rounds, steps or pixels
 

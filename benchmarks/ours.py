@@ -14,11 +14,11 @@ from benchmarks.sizes import Sizes
 from benchmarks.worker import Subject
 from srn_jax import config as settings
 from srn_jax import extrapolate_stream
-from srn_jax.backend import compiler_options
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.losses import mrf
 from srn_jax.losses.row_blocks import best_of_rows, best_of_rows_dense
 from srn_jax.models.layers import apply
+from srn_jax.programs.backend import compiler_options
 from srn_jax.train import precision, sharding
 from srn_jax.train.state import TrainState, build_generator, build_networks
 from srn_jax.train.step import build_steps

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.memory import Memory, ProcessMemory
-from srn_jax.allocator import keep_freed_memory
+from srn_jax.programs.allocator import keep_freed_memory
 
 
 def nothing() -> None:

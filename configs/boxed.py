@@ -20,7 +20,7 @@ weight beside an adversarial loss of 2.5 times its own.
 """
 
 from srn_jax.config import Config
-from srn_jax.tables import pick
+from srn_jax.errors import pick
 
 # Earlier runs at 5e-4, with Adam's 0.5 and 0.9, lost a direction of color within 200 steps; at 2e-4 with these, none.
 _RECONSTRUCTION = {

@@ -3,7 +3,7 @@
 import argparse
 from importlib import metadata
 
-from srn_jax.commandline import Parser
+from srn_jax.programs.commandline import Parser
 
 PROGRAMS = {
     "infer": "paint beyond the borders of a picture, or of each of a folder, or between two",

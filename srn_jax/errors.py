@@ -1,8 +1,10 @@
 """The one exception that a user's own input raises: programs print its line and end, callers catch a ValueError."""
 
 import sys
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeVar
 
+Entry = TypeVar("Entry")
 _LONGEST = 80  # characters of a value in a message
 
 
@@ -17,6 +19,13 @@ def brief(value: Any) -> str:
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return "a number of thousands of digits"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 4 :]}"
+
+
+def pick(table: Mapping[str, Entry], name: str, setting: str) -> Entry:
+    """Returns `table[name]`, a variant; raises InputError that names the setting, the value seen and the valid ones."""
+    if name not in table:
+        raise InputError(f"{setting} is {name!r}; it takes one of {', '.join(map(repr, table))}")
+    return table[name]
 
 
 def innermost(error: BaseException) -> BaseException:

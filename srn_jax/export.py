@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from srn_jax import files, interruption
-from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail, refused
-from srn_jax.generator import DEFAULT, Generator, architecture, load_generator, loadable
+from srn_jax.generators.generator import DEFAULT, Generator, architecture, load_generator, loadable
+from srn_jax.programs import files, interruption
+from srn_jax.programs.commandline import Parser
 
 _MOST_HALF = int(jnp.finfo(jnp.float16).max)
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from srn_jax.tables import pick
+from srn_jax.errors import pick
 
 Size = tuple[int, int]  # height, width in pixels
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from srn_jax import allocator, cache, files, interruption
 from srn_jax import config as settings
 from srn_jax.errors import InputError, fail, refused
+from srn_jax.programs import allocator, cache, files, interruption
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="configuration file; --config.x.y=z overrides a setting"
@@ -50,10 +50,10 @@ def main(argv: list[str]) -> None:
     # Imported here, so that --help and a misspelt flag answer at once.
     import jax
 
-    from srn_jax.report import report
     from srn_jax.train import hosts
     from srn_jax.train.checkpoint import quieten_orbax
     from srn_jax.train.loop import DivergedError, train
+    from srn_jax.train.report import report
     from srn_jax.train.setup import describe, prepare
 
     quieten_orbax()
@@ -87,6 +87,6 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    from srn_jax.flags import parse_or_fail
+    from srn_jax.config.flags import parse_or_fail
 
     app.run(main, flags_parser=parse_or_fail)

@@ -41,7 +41,7 @@ def quick_detail(monkeypatch) -> None:
     from tests.tiny import QUICK_DETAIL, TILE
 
     told = {"settings": QUICK_DETAIL, "tile": TILE}
-    for module in ("srn_jax.infer.expand", "srn_jax.infer.join"):
+    for module in ("srn_jax.infer.expansion", "srn_jax.infer.joining"):
         monkeypatch.setattr(sys.modules[module], "work_of", partial(work_of, **told))
     monkeypatch.setattr("srn_jax.infer.texture.synthesize", partial(synthesize, **told))
 

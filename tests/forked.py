@@ -21,7 +21,13 @@ from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
 # What the programs import, without the programs, which run as __main__.
-IMPORTED = ("absl.app", "ml_collections.config_flags", "srn_jax.flags", "srn_jax.report", "srn_jax.train.loop")
+IMPORTED = (
+    "absl.app",
+    "ml_collections.config_flags",
+    "srn_jax.config.flags",
+    "srn_jax.train.report",
+    "srn_jax.train.loop",
+)
 _ORDER_BYTES = 1 << 18
 
 

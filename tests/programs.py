@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from srn_jax import config as settings
-from srn_jax.store import read_arrays
+from srn_jax.generators.arrays import read_arrays
 from srn_jax.train.state import TrainState
 from tests import tiny
 from tests.forked import Process

@@ -12,23 +12,24 @@ import pytest
 from PIL import Image, ImageCms
 
 import srn_jax
-from srn_jax import SRN, SRNHR, Generator, InputError, expand, extrapolate, geometry, join, ops, report
+from srn_jax import SRN, SRNHR, Generator, InputError, expand, extrapolate, geometry, join, ops
 from srn_jax import config as settings
 from srn_jax.demo import __main__ as demo
 from srn_jax.evaluate import __main__ as evaluation
 from srn_jax.evaluate.crops import CanvasCrops, open_pictures
+from srn_jax.evaluate.fills import FILLS, SLOW_FILLS
 from srn_jax.evaluate.full_resolution import FullResolutionCrops
-from srn_jax.fills import FILLS, SLOW_FILLS
-from srn_jax.generator import architecture, from_architecture
+from srn_jax.generators.generator import architecture, from_architecture
 from srn_jax.infer import __main__ as inference
 from srn_jax.infer import plan_expansion, plan_join
-from srn_jax.infer.join import least_path
+from srn_jax.infer.joining import least_path
 from srn_jax.infer.windows import Sides
 from srn_jax.losses import spatial
 from srn_jax.models.expansion import EXPANSIONS
 from srn_jax.models.fen import FEN
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import apply
+from srn_jax.train import report
 from srn_jax.train.start import start_from
 from srn_jax.train.state import build_networks
 from srn_jax.train.step import build_steps
@@ -321,7 +322,7 @@ def planes(monkeypatch) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
         painted = (everywhere @ fitted).reshape(*mask.shape, 3).astype(np.float32)
         return np.where(known[..., None], whole, painted)
 
-    monkeypatch.setattr(sys.modules["srn_jax.infer.join"], "extrapolate", paint)
+    monkeypatch.setattr(sys.modules["srn_jax.infer.joining"], "extrapolate", paint)
     return calls
 
 
@@ -391,7 +392,7 @@ def test_feather_takes_on_the_tones_of_both(generator, monkeypatch):
     def grey(generator, picture, mask):
         return np.full((*mask.shape, 3), 0.5, np.float32)
 
-    monkeypatch.setattr(sys.modules["srn_jax.infer.join"], "extrapolate", grey)
+    monkeypatch.setattr(sys.modules["srn_jax.infer.joining"], "extrapolate", grey)
     left, right = np.full((16, 30, 3), 0.2, np.float32), np.full((16, 30, 3), 0.9, np.float32)
     hard, soft = (join(generator, left, right, 40, detail=False, feather=feather) for feather in (0, 12))
     np.testing.assert_allclose(hard[:, 34:66], 0.5, atol=0.05)

@@ -10,11 +10,12 @@ from PIL import Image
 
 from configs import between
 from configs import boxed as around
-from srn_jax import extrapolate, geometry, load_generator, metrics
+from srn_jax import extrapolate, geometry, load_generator
 from srn_jax.config import resolve
 from srn_jax.demo import __main__ as demo
-from srn_jax.fills import FILLS, SLOW_FILLS
-from srn_jax.generator import DEFAULT_BETWEEN, KINDS, boxed, boxed_around, loadable
+from srn_jax.evaluate import metrics
+from srn_jax.evaluate.fills import FILLS, SLOW_FILLS
+from srn_jax.generators.generator import DEFAULT_BETWEEN, KINDS, boxed, boxed_around, loadable
 from srn_jax.train.start import start_from
 from srn_jax.train.state import build_networks
 from tests import tiny

@@ -9,8 +9,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from srn_jax import cache
 from srn_jax.__main__ import PROGRAMS
+from srn_jax.programs import cache
 
 PROGRAM = """
 import jax, jax.numpy as jnp

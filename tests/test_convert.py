@@ -13,9 +13,9 @@ import srn_jax
 from srn_jax import config as settings
 from srn_jax import geometry
 from srn_jax.convert.__main__ import main
+from srn_jax.generators.arrays import array_shapes
 from srn_jax.infer.__main__ import main as infer
 from srn_jax.models.layers import apply
-from srn_jax.store import array_shapes
 from srn_jax.train import workdir
 from srn_jax.train.optimizer import ReleaseAdamState
 from srn_jax.train.start import start_from

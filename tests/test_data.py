@@ -10,11 +10,11 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from srn_jax import config as settings
-from srn_jax import pictures
 from srn_jax.data import augment, crops, pipeline, sources
 from srn_jax.data import photographs as photographs_module
 from srn_jax.data.photographs import Count, Files, Photographs, Pictures, Unreadable
 from srn_jax.errors import InputError
+from srn_jax.pictures import reading as pictures
 from tests.tiny import write_pictures
 
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from srn_jax import SRN, Generator, expand, extrapolate, files
+from srn_jax import SRN, Generator, expand, extrapolate
 from srn_jax.errors import InputError
 from srn_jax.evaluate import __main__ as program
 from srn_jax.evaluate import sheets, summary
@@ -24,7 +24,8 @@ from srn_jax.evaluate.crops import CanvasCrops, open_pictures, spread
 from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
 from srn_jax.evaluate.judge import ALL_FILLS, CanvasJudge
 from srn_jax.infer.windows import Box
-from srn_jax.pictures import crop_and_resize
+from srn_jax.pictures.reading import crop_and_resize
+from srn_jax.programs import files
 from tests.programs import ended, environment
 from tests.test_generator import save, tiny_generator
 from tests.test_metrics import sharpness_by_loops
@@ -332,7 +333,7 @@ def test_detail_is_that_of_expand(larger, photos, monkeypatch, quick_detail):
     assert judge.systems[:3] == ["SRN", "SRN + detail", "mean fill"]
     for one in found:
         painted = one.completed["SRN"] * np.float32(1 / 255)
-        monkeypatch.setattr(sys.modules["srn_jax.infer.expand"], "paint", lambda *given, painted=painted: painted)
+        monkeypatch.setattr(sys.modules["srn_jax.infer.expansion"], "paint", lambda *given, painted=painted: painted)
         expected = expand(larger, one.crop.picture, **one.crop.margins._asdict(), seed=3)
         np.testing.assert_array_equal(one.completed["SRN + detail"], expected)
         assert one.scores["SRN + detail"]["sharpness"] > 0

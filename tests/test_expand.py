@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import srn_jax
-from srn_jax import SRN, Generator, InputError, extrapolate, numbers
+from srn_jax import SRN, Generator, InputError, extrapolate
+from srn_jax.config import numbers
 from srn_jax.infer import plan_expansion
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.windows import Box, Sides
@@ -53,7 +54,7 @@ def planes(monkeypatch) -> None:
             painted[known] = picture.reshape(-1, 3)
             yield painted
 
-    monkeypatch.setattr(sys.modules["srn_jax.infer.expand"], "extrapolate_stream", paint)
+    monkeypatch.setattr(sys.modules["srn_jax.infer.expansion"], "extrapolate_stream", paint)
 
 
 def place(canvas: np.ndarray, margins: tuple[int, int, int, int]) -> np.ndarray:
@@ -119,7 +120,7 @@ def test_rounds_fade_into_each_other(generator, monkeypatch, side):
         for picture, mask in pictures:
             yield np.where(mask[..., None], picture.max() + 0.06, picture.max()).astype(np.float32).repeat(3, axis=-1)
 
-    monkeypatch.setattr(sys.modules["srn_jax.infer.expand"], "extrapolate_stream", paint)
+    monkeypatch.setattr(sys.modules["srn_jax.infer.expansion"], "extrapolate_stream", paint)
     square = generator.replace(known=(12, 12), canvas=(24, 24))
     picture = np.full((12, 12, 3), 0.1, np.float32)
     sides = {name: 60 if name == side else 0 for name in SIDES}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from srn_jax import InputError, files
-from srn_jax.lock import lock, locked
-from srn_jax.pictures import check_outside
+from srn_jax import InputError
+from srn_jax.pictures.reading import check_outside
+from srn_jax.programs import files
+from srn_jax.programs.lock import lock, locked
 
 
 def unchecked() -> None:

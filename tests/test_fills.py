@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from srn_jax.fills import FILLS, SLOW_FILLS
+from srn_jax.evaluate.fills import FILLS, SLOW_FILLS
 
 TOP, BOTTOM, LEFT, RIGHT = 2, 6, 5, 8  # the known window on a canvas of 9 x 17: mirrored more than once to the right
 

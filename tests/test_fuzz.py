@@ -18,7 +18,7 @@ from srn_jax import SRN
 from srn_jax import config as settings
 from srn_jax.evaluate import __main__ as evaluate
 from srn_jax.infer import __main__ as infer
-from srn_jax.infer.photo import read_photo
+from srn_jax.pictures.photo import read_photo
 from srn_jax.train import loop
 from tests import tiny
 from tests.test_generator import save, tiny_generator

@@ -13,8 +13,8 @@ import pytest
 
 from srn_jax import SRN, SRNHR, Generator, InputError, export, load_generator
 from srn_jax.config import Run
-from srn_jax.generator import architecture, from_architecture
-from srn_jax.seal import seal
+from srn_jax.generators.generator import architecture, from_architecture
+from srn_jax.generators.seal import seal
 from srn_jax.train.checkpoint import Checkpoints, shapes_of
 from srn_jax.train.state import TrainState
 

@@ -12,7 +12,7 @@ import pytest
 
 from srn_jax import CA, ED, SRN, SRNHR, Generator, InputError, extrapolate
 from srn_jax.infer.checks import check_canvas
-from srn_jax.infer.extrapolate import _compiled_paint
+from srn_jax.infer.extrapolation import _compiled_paint
 from srn_jax.models.expansion import EXPANSIONS
 from tests.golden_cases import rounding, sums
 from tests.test_generator import tiny_generator

@@ -18,13 +18,14 @@ import pytest
 from PIL import Image
 
 from srn_jax import SRN, SRNHR, expand, extrapolate, load_generator
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.infer import __main__ as program
-from srn_jax.infer import photo, plan_expansion
-from srn_jax.infer.expand import expand_by
+from srn_jax.infer import plan_expansion
+from srn_jax.infer.expansion import expand_by
 from srn_jax.infer.windows import Sides
-from srn_jax.lock import lock
-from srn_jax.pictures import crop_and_resize, decode
+from srn_jax.pictures import photo
+from srn_jax.pictures.reading import crop_and_resize, decode
+from srn_jax.programs.lock import lock
 from tests.programs import ended, environment
 from tests.test_generator import save, tiny_generator
 from tests.test_stream import as_on_an_accelerator, calls

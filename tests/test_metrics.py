@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from srn_jax import metrics
+from srn_jax.evaluate import metrics
 
 SCORES = jax.jit(metrics.scores)
 BORDER = 5  # half of the 11-pixel window

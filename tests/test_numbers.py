@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from srn_jax import numbers
+from srn_jax.config import numbers
 from srn_jax.errors import InputError, brief
 
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from srn_jax.errors import InputError
-from srn_jax.infer.photo import Photo, check_output, fitted, read_photo, write_photo
-from srn_jax.pictures import decode, list_pictures
+from srn_jax.pictures.photo import Photo, check_output, fitted, read_photo, write_photo
+from srn_jax.pictures.reading import decode, list_pictures
 from tests import picture_files
 
 TURNED = Path(__file__).parent / "golden" / "turned.heic"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageFile
 
-from srn_jax import pictures
 from srn_jax.errors import InputError
-from srn_jax.infer.photo import read_photo
-from srn_jax.pictures import decode, list_pictures
+from srn_jax.pictures import reading as pictures
+from srn_jax.pictures.photo import read_photo
+from srn_jax.pictures.reading import decode, list_pictures
 from tests import picture_files as made
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -235,7 +235,7 @@ def test_what_cannot_be_exported_leaves_nothing(capsys, workdir, tmp_path, monke
 
 
 def test_generators_in_the_box_are_loaded_by_name(capsys, workdir, tmp_path, monkeypatch):
-    monkeypatch.setattr("srn_jax.generator._BOXED", tmp_path)
+    monkeypatch.setattr("srn_jax.generators.generator._BOXED", tmp_path)
     for name in ("birds", "garments"):
         export.main(["--checkpoint", str(workdir), "--output", str(tmp_path / name)])
     capsys.readouterr()

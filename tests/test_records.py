@@ -14,7 +14,7 @@ from srn_jax import config as settings
 from srn_jax.data import records
 from srn_jax.data.photographs import Photographs, Pictures
 from srn_jax.errors import InputError
-from srn_jax.pictures import decode
+from srn_jax.pictures.reading import decode
 from tests import tfds_writer as writer
 
 

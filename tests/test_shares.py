@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srn_jax import SRN, InputError, files
+from srn_jax import SRN, InputError
 from srn_jax.infer import __main__ as program
 from srn_jax.infer.jobs import Job
 from srn_jax.infer.manifest import Manifest
+from srn_jax.programs import files
 from tests.programs import ROOT, ended, environment
 from tests.test_generator import save, tiny_generator
 from tests.test_infer_cli import refused

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from srn_jax import SRN, SRNHR, InputError, extrapolate, extrapolate_stream
-from srn_jax.infer.extrapolate import MANY_PICTURES, _compiled_paint, _paint
+from srn_jax.infer.extrapolation import MANY_PICTURES, _compiled_paint, _paint
 from tests.test_generator import tiny_generator
 from tests.test_infer import compilations
 
@@ -72,7 +72,7 @@ def test_an_accelerators_batches_differ_by_rounding_at_most(monkeypatch, batch, 
 
 def as_on_an_accelerator(monkeypatch) -> None:
     """Has batches go through the network as they do on an accelerator."""
-    monkeypatch.setattr(sys.modules["srn_jax.infer.extrapolate"], "windows_a_call", lambda most: most or 32)
+    monkeypatch.setattr(sys.modules["srn_jax.infer.extrapolation"], "windows_a_call", lambda most: most or 32)
 
 
 def calls(monkeypatch) -> list[tuple[int, int]]:
@@ -85,7 +85,7 @@ def calls(monkeypatch) -> list[tuple[int, int]]:
         made.append((len(image), device.id))
         return painted
 
-    monkeypatch.setattr(sys.modules["srn_jax.infer.extrapolate"], "_compiled_paint", lambda: noted)
+    monkeypatch.setattr(sys.modules["srn_jax.infer.extrapolation"], "_compiled_paint", lambda: noted)
     return made
 
 

@@ -26,7 +26,7 @@ from PIL import Image
 
 from srn_jax import SRN, expand, load_generator
 from srn_jax.errors import InputError
-from srn_jax.listening import listen
+from srn_jax.programs.listening import listen
 from srn_jax.study import __main__ as program
 from srn_jax.study import answers, materials
 from srn_jax.study.answers import Answers, Asked, OutOfTurnError, UnknownParticipantError

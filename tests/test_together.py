@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from srn_jax import SRN, InputError, expand
-from srn_jax.infer.expand import expand_by
-from srn_jax.infer.extrapolate import MANY_PICTURES, PictureError
+from srn_jax.infer.expansion import expand_by
+from srn_jax.infer.extrapolation import MANY_PICTURES, PictureError
 from srn_jax.infer.together import Together, painter
 from tests.test_generator import tiny_generator
 from tests.test_stream import as_on_an_accelerator, calls

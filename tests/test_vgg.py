@@ -24,11 +24,11 @@ import numpy as np
 import pytest
 import scipy.io
 
-from srn_jax import files
 from srn_jax.errors import InputError
-from srn_jax.lock import locked
 from srn_jax.models.layers import apply
 from srn_jax.models.vgg19 import LAYERS, MEAN, VGG19, WIDTHS
+from srn_jax.programs import files
+from srn_jax.programs.lock import locked
 from srn_jax.vgg import __main__ as program
 from srn_jax.vgg import download as downloads
 from srn_jax.vgg import load, torch_file

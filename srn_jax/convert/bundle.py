@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 
 from srn_jax.convert.sorted_table import DamageError, masked_crc, read_range, read_table
 from srn_jax.errors import InputError
-from srn_jax.files import expand
+from srn_jax.programs.files import expand
 
 _VERSION = 1  # kTensorBundleVersion
 _TAKES = "--tf-checkpoint takes a TensorFlow V2 checkpoint: PREFIX.index, PREFIX.data-00000-of-00001 (V1 is one file)"

@@ -7,9 +7,9 @@ from contextvars import ContextVar
 from jax.typing import DTypeLike
 from jaxtyping import Array
 
-from srn_jax.backend import own_forms_pay, sub_grids_pay
 from srn_jax.convolution import dilated, narrow, plain, strided, winograd
 from srn_jax.convolution.plain import Geometry
+from srn_jax.programs.backend import own_forms_pay, sub_grids_pay
 
 _FEW_CALLS = ContextVar("few_calls", default=False)
 

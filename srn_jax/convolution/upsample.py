@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from srn_jax import ops
-from srn_jax.backend import own_forms_pay
-from srn_jax.convolution.conv import conv
+from srn_jax.convolution.adjoints import conv
+from srn_jax.programs.backend import own_forms_pay
 
 
 def upsample_conv(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c d"]) -> Float[Array, "b 2*h 2*w d"]:

@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from srn_jax import interruption
-from srn_jax.commandline import Parser
 from srn_jax.data import layouts, records
 from srn_jax.data.datasets import DATASETS, MANUAL, ByHand, Dataset
 from srn_jax.data.photographs import Files, Pictures
 from srn_jax.errors import InputError, fail, refused
-from srn_jax.files import expand
-from srn_jax.pictures import decode
+from srn_jax.pictures.reading import decode
+from srn_jax.programs import interruption
+from srn_jax.programs.commandline import Parser
+from srn_jax.programs.files import expand
 
 _SAMPLES = 3  # pictures that `check` decodes of each part
 _AFTER = "nothing half-made is left, and the same command goes on with the files that were downloaded whole"

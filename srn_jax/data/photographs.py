@@ -17,7 +17,7 @@ from PIL import Image
 from srn_jax.config import Data
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
-from srn_jax.pictures import decode
+from srn_jax.pictures.reading import decode
 
 
 @runtime_checkable

@@ -22,7 +22,7 @@ from srn_jax.config import AUTO, Data, Geometry
 from srn_jax.data.augment import jitter_color
 from srn_jax.data.crops import CROPS
 from srn_jax.data.photographs import Count, Found, Photographs, Pictures, Unreadable
-from srn_jax.tables import pick
+from srn_jax.errors import pick
 
 _THREADS = 4  # of a process: more gain little
 

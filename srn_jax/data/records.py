@@ -12,7 +12,7 @@ from typing import Any
 from srn_jax.config import Data
 from srn_jax.data.photographs import Split, left_to_train
 from srn_jax.errors import InputError
-from srn_jax.files import expand
+from srn_jax.programs.files import expand
 
 FORMAT = "array_record"  # TFDS's format that any record is read from in one step
 

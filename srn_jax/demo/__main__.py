@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
-from srn_jax import cache, interruption
-from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail, refused
-from srn_jax.generator import boxed_around, load_generator, loadable
-from srn_jax.infer.expand import check_around
-from srn_jax.infer.photo import allow_large_pictures
-from srn_jax.listening import listen
+from srn_jax.generators.generator import boxed_around, load_generator, loadable
+from srn_jax.infer.expansion import check_around
+from srn_jax.pictures.photo import allow_large_pictures
+from srn_jax.programs import cache, interruption
+from srn_jax.programs.commandline import Parser
+from srn_jax.programs.listening import listen
 
 _MAX_UPLOAD = "50mb"
 _QUEUE = 20  # users who may wait; the next is told to come back

@@ -12,12 +12,12 @@ from srn_jax.demo.canvas import PRESETS, Percent, check_passes, on_canvas, shown
 from srn_jax.demo.uploads import Uploads
 from srn_jax.detail import LEAST_SIDE, Levels
 from srn_jax.errors import InputError
-from srn_jax.generator import KINDS, Generator
+from srn_jax.generators.generator import KINDS, Generator
 from srn_jax.geometry import Size
 from srn_jax.infer import expand, plan_expansion
-from srn_jax.infer.photo import Photo, read_photo, write_photo
 from srn_jax.infer.texture import plan_detail
-from srn_jax.reading.formats import open_picture
+from srn_jax.pictures.formats import open_picture
+from srn_jax.pictures.photo import Photo, read_photo, write_photo
 
 START = "twice as large"  # the preset of a new photograph
 _EXAMPLE = "data/chelsea.png"  # a cat, in scikit-image

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 from jaxtyping import Float, Key, UInt8
 
-from srn_jax.backend import detail_tile
 from srn_jax.detail.layout import Layout
 from srn_jax.detail.pyramid import Levels, halved
 from srn_jax.detail.settings import DEFAULT, Settings
@@ -18,6 +17,7 @@ from srn_jax.detail.source import padded_length
 from srn_jax.detail.stage import LEVELINGS, SEARCHED, Stage, exhaustive_searches, patches_searched
 from srn_jax.detail.tiles import corners
 from srn_jax.geometry import Size
+from srn_jax.programs.backend import detail_tile
 
 
 def work_of(levels: Levels, settings: Settings = DEFAULT, tile: Size | None = None) -> int:

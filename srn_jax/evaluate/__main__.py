@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from srn_jax import allocator, cache, files, interruption
-from srn_jax.commandline import Parser
+from srn_jax.config.numbers import MOST_SEED
 from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail, refused
 from srn_jax.evaluate import page, perceptual, sheets, summary
@@ -20,9 +19,10 @@ from srn_jax.evaluate.crops import CanvasCrops, Crops, open_pictures, spread
 from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
 from srn_jax.evaluate.judge import CanvasJudge, Judge, Judged, Scores
 from srn_jax.evaluate.perceptual import Networks
-from srn_jax.generator import DEFAULT, load_generator, loadable
-from srn_jax.numbers import MOST_SEED
-from srn_jax.pictures import check_outside, write_png
+from srn_jax.generators.generator import DEFAULT, load_generator, loadable
+from srn_jax.pictures.reading import check_outside, write_png
+from srn_jax.programs import allocator, cache, files, interruption
+from srn_jax.programs.commandline import Parser
 
 _SHOWN = 6  # pictures on each contact sheet
 _KEPT = 50  # pictures at most that are all kept for the sheets; of more, those on sheets are judged once more

@@ -15,11 +15,11 @@ from srn_jax.data.photographs import Files, Photographs, Pictures
 from srn_jax.data.records import Prepared
 from srn_jax.data.sources import SOURCES, read_list
 from srn_jax.errors import InputError
-from srn_jax.files import expand
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import Size
 from srn_jax.infer.windows import Box, Sides
-from srn_jax.pictures import crop_and_resize, list_pictures
+from srn_jax.pictures.reading import crop_and_resize, list_pictures
+from srn_jax.programs.files import expand
 
 
 class Crop(NamedTuple):

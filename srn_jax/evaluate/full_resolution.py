@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from srn_jax import metrics
 from srn_jax.data.photographs import Pictures
 from srn_jax.errors import InputError
+from srn_jax.evaluate import metrics
 from srn_jax.evaluate.crops import Crop, Crops
 from srn_jax.evaluate.judge import Judge, Judged, has_detail
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import BETWEEN, Size
 from srn_jax.infer import expand, join
 from srn_jax.infer.windows import Box

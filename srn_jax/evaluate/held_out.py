@@ -3,11 +3,11 @@
 import numpy as np
 from jaxtyping import UInt8
 
-from srn_jax import metrics
 from srn_jax.data.pipeline import HeldOut
+from srn_jax.evaluate import metrics
+from srn_jax.evaluate.fills import FILLS
 from srn_jax.evaluate.summary import EXACT_DB
-from srn_jax.fills import FILLS
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.infer import extrapolate
 
 Images = UInt8[np.ndarray, "n h w 3"]

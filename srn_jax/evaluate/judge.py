@@ -13,21 +13,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from srn_jax import metrics
-from srn_jax.backend import compiler_options
 from srn_jax.convolution import few_calls
 from srn_jax.detail import LEAST_SIDE, plan_levels
 from srn_jax.errors import InputError
+from srn_jax.evaluate import metrics
 from srn_jax.evaluate.crops import Crop, Crops
+from srn_jax.evaluate.fills import FILLS, SLOW_FILLS
 from srn_jax.evaluate.perceptual import Networks
-from srn_jax.fills import FILLS, SLOW_FILLS
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import known_canvas
-from srn_jax.infer.extrapolate import MANY_PICTURES
-from srn_jax.infer.join import with_both_textures
+from srn_jax.infer.extrapolation import MANY_PICTURES
+from srn_jax.infer.joining import with_both_textures
 from srn_jax.infer.texture import with_texture
 from srn_jax.infer.windows import Plan
 from srn_jax.models.layers import apply
+from srn_jax.programs.backend import compiler_options
 
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
 ALL_FILLS: dict[str, Fill] = FILLS | SLOW_FILLS

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from srn_jax import allocator, cache, files, interruption, vgg
-from srn_jax.commandline import Parser
+from srn_jax import vgg
 from srn_jax.config import Data, feature_layers, resolve
 from srn_jax.data.photographs import Files
 from srn_jax.data.sources import folder, listed
@@ -20,8 +19,10 @@ from srn_jax.experiments import page
 from srn_jax.experiments.judgement import PLACES, Judged, PlacedCrops, judge, time_passes
 from srn_jax.experiments.rows import EXPERIMENTS, SCALES, Experiment, get_config, same_run
 from srn_jax.experiments.runs import Run
-from srn_jax.generator import Generator, load_generator
-from srn_jax.pictures import check_outside, write_png
+from srn_jax.generators.generator import Generator, load_generator
+from srn_jax.pictures.reading import check_outside, write_png
+from srn_jax.programs import allocator, cache, files, interruption
+from srn_jax.programs.commandline import Parser
 
 _EXAMPLES = """examples:
   fig9 --data photos/ --vgg weights/vgg19.h5

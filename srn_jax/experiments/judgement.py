@@ -10,10 +10,10 @@ import numpy as np
 
 from srn_jax.data.photographs import Pictures
 from srn_jax.evaluate.crops import CanvasCrops, Crop, spread
+from srn_jax.evaluate.fills import FILLS, SLOW_FILLS
 from srn_jax.evaluate.judge import CanvasJudge, Scores
 from srn_jax.evaluate.summary import EXACT_DB, Mean, mean
-from srn_jax.fills import FILLS, SLOW_FILLS
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.infer import extrapolate
 
 _BATCH = 8

@@ -6,8 +6,7 @@ python -m srn_jax.main --config=configs/ablation.py:ROW[,small]
 from dataclasses import dataclass
 
 from srn_jax.config import Config, resolve
-from srn_jax.errors import InputError
-from srn_jax.tables import pick
+from srn_jax.errors import InputError, pick
 
 _BEFORE = {"adversarial.steps": 0}  # reconstruction alone
 

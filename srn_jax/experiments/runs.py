@@ -8,8 +8,8 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from srn_jax import files
 from srn_jax.experiments import rows
+from srn_jax.programs import files
 from srn_jax.train.workdir import has_checkpoint
 
 _COMMAND, _FINISHED = "command.txt", "scores.json"

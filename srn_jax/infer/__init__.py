@@ -1,7 +1,7 @@
 """Extrapolating pictures with a trained generator."""
 
-from srn_jax.infer.expand import expand, plan_expansion
-from srn_jax.infer.extrapolate import extrapolate, extrapolate_stream
-from srn_jax.infer.join import join, plan_join
+from srn_jax.infer.expansion import expand, plan_expansion
+from srn_jax.infer.extrapolation import extrapolate, extrapolate_stream
+from srn_jax.infer.joining import join, plan_join
 
 __all__ = ["expand", "extrapolate", "extrapolate_stream", "join", "plan_expansion", "plan_join"]

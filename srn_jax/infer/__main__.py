@@ -13,22 +13,22 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from srn_jax import cache, files, interruption
-from srn_jax.backend import pictures_at_once
 from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail, refused
-from srn_jax.generator import Generator, load_generator
+from srn_jax.generators.generator import Generator, load_generator
 from srn_jax.infer import extrapolate, extrapolate_stream, plan_expansion
 from srn_jax.infer.devices import on_each, share
-from srn_jax.infer.expand import Stream, check_around, expand_by
+from srn_jax.infer.expansion import Stream, check_around, expand_by
 from srn_jax.infer.jobs import Job, check_free, list_jobs
 from srn_jax.infer.manifest import Manifest, digest_of
 from srn_jax.infer.margins import sides_for, trained_ratio
 from srn_jax.infer.options import parse
 from srn_jax.infer.pair import BAR, run_pair
-from srn_jax.infer.photo import allow_large_pictures, check_output, fitted, read_photo, write_photo
 from srn_jax.infer.texture import plan_detail
 from srn_jax.infer.together import painter
+from srn_jax.pictures.photo import allow_large_pictures, check_output, fitted, read_photo, write_photo
+from srn_jax.programs import cache, files, interruption
+from srn_jax.programs.backend import pictures_at_once
 
 _MANY_PASSES = 100  # of the model, a minute on two cores or more: they are told before they begin
 

@@ -11,10 +11,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from srn_jax import files
 from srn_jax.errors import InputError
-from srn_jax.generator import Generator, architecture
+from srn_jax.generators.generator import Generator, architecture
 from srn_jax.infer.jobs import Job, check_free
+from srn_jax.programs import files
 
 NAME = "manifest.json"
 _SAVE_EVERY_SECONDS = 2.0  # or so many times what the last save took, of a large folder or among many processes

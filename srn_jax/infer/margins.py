@@ -6,11 +6,11 @@ from fractions import Fraction
 import jax
 import numpy as np
 
+from srn_jax.config.numbers import MOST_PIXELS
 from srn_jax.errors import InputError, brief
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import Size, draw_offsets, offset_bounds
 from srn_jax.infer.windows import Sides
-from srn_jax.numbers import MOST_PIXELS
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from srn_jax import cache
-from srn_jax.commandline import Parser
+from srn_jax.config.numbers import MOST_PIXELS, MOST_SEED, MOST_TIMES, positive
 from srn_jax.errors import brief
-from srn_jax.generator import DEFAULT, DEFAULT_BETWEEN, loadable
+from srn_jax.generators.generator import DEFAULT, DEFAULT_BETWEEN, loadable
 from srn_jax.geometry import AROUND
-from srn_jax.infer.extrapolate import MOST_AT_A_TIME, ROUNDINGS
+from srn_jax.infer.extrapolation import MOST_AT_A_TIME, ROUNDINGS
 from srn_jax.infer.margins import Wanted
-from srn_jax.infer.photo import FORMATS
-from srn_jax.numbers import MOST_PIXELS, MOST_SEED, MOST_TIMES, positive
+from srn_jax.pictures.photo import FORMATS
+from srn_jax.programs import cache
+from srn_jax.programs.commandline import Parser
 
 _EXAMPLES = """examples:
   --input photo.jpg --output wide.png --left 200 --right 200

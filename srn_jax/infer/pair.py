@@ -11,14 +11,14 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from srn_jax import files
 from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError
-from srn_jax.generator import Generator
-from srn_jax.infer.join import JoinPlan, join, join_levels, plan_join, scaled
-from srn_jax.infer.photo import FORMATS, Photo, check_output, read_photo, write_photo
-from srn_jax.reading.colors import in_srgb
-from srn_jax.reading.metadata import COLOR_CHUNKS
+from srn_jax.generators.generator import Generator
+from srn_jax.infer.joining import JoinPlan, join, join_levels, plan_join, scaled
+from srn_jax.pictures.colors import in_srgb
+from srn_jax.pictures.metadata import COLOR_CHUNKS
+from srn_jax.pictures.photo import FORMATS, Photo, check_output, read_photo, write_photo
+from srn_jax.programs import files
 
 BAR = "painting {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from srn_jax.errors import InputError
-from srn_jax.generator import Generator
-from srn_jax.infer.expand import Stream
-from srn_jax.infer.extrapolate import MANY_PICTURES, PictureError, check_batch, extrapolate_stream
+from srn_jax.generators.generator import Generator
+from srn_jax.infer.expansion import Stream
+from srn_jax.infer.extrapolation import MANY_PICTURES, PictureError, check_batch, extrapolate_stream
 
 
 def painter(batch: int | None) -> Stream:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from srn_jax.backend import block_entries
+from srn_jax.programs.backend import block_entries
 
 _TIE = 1e-5  # logarithms of shares so close together are equal,
 _TIE_SHARE = 1e-6  # or so close for their size: of one-hot rows they reach 2e5, where float32 has steps of 0.02

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from srn_jax import ops
+from srn_jax.errors import pick
 from srn_jax.models.layers import conv
 from srn_jax.models.stages import Widths, decode, dilate, encode, to_picture
-from srn_jax.tables import pick
 
 
 class CPN(nn.Module):

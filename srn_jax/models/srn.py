@@ -5,10 +5,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from srn_jax import geometry
+from srn_jax.errors import pick
 from srn_jax.models.cpn import CPN
 from srn_jax.models.expansion import EXPANSIONS
 from srn_jax.models.fen import FEN
-from srn_jax.tables import pick
 
 
 class SRN(nn.Module):

@@ -2,8 +2,8 @@
 
 from importlib import import_module
 
-from srn_jax import interruption
 from srn_jax.errors import InputError, fail, refused
+from srn_jax.programs import interruption
 from srn_jax.study.options import parse
 
 _INTERRUPTED = "interrupted; nothing was written"

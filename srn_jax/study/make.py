@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from itertools import combinations
 
-from srn_jax import allocator, cache, files
 from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import open_pictures
-from srn_jax.generator import DEFAULT
-from srn_jax.pictures import check_outside
+from srn_jax.generators.generator import DEFAULT
+from srn_jax.pictures.reading import check_outside
+from srn_jax.programs import allocator, cache, files
 from srn_jax.study import answers
 from srn_jax.study.materials import ANSWERS, Completed, Study, write_key, write_pictures
 from srn_jax.study.options import QUESTIONS, length

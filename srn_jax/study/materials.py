@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from srn_jax import files
 from srn_jax.errors import InputError
+from srn_jax.programs import files
 from srn_jax.study.questionnaire import Question, draw
 
 KEY, ANSWERS, REPORT = "study.json", "answers.sqlite", "report.html"

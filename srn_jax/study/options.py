@@ -3,12 +3,12 @@
 import argparse
 from collections.abc import Callable
 
-from srn_jax import cache
-from srn_jax.commandline import Parser
+from srn_jax.config.numbers import MOST_SEED
 from srn_jax.evaluate.full_resolution import TASKS
-from srn_jax.generator import DEFAULT, boxed
-from srn_jax.listening import FIRST_PORT
-from srn_jax.numbers import MOST_SEED
+from srn_jax.generators.generator import DEFAULT, boxed
+from srn_jax.programs import cache
+from srn_jax.programs.commandline import Parser
+from srn_jax.programs.listening import FIRST_PORT
 
 QUESTIONS = 40  # the paper's
 _REPEATED = 10  # of so many questions one shows a pair again

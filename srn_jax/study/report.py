@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.evaluate import page, sheets, summary
 from srn_jax.evaluate.crops import spread
-from srn_jax.pictures import decode
+from srn_jax.pictures.reading import decode
+from srn_jax.programs import files
 from srn_jax.study import answers
 from srn_jax.study.chart import chart
 from srn_jax.study.materials import ANSWERS, REPORT, Entry, Study, read_key

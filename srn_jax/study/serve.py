@@ -4,9 +4,9 @@ import argparse
 import contextlib
 import signal
 
-from srn_jax import files
-from srn_jax.listening import listen
-from srn_jax.lock import locked
+from srn_jax.programs import files
+from srn_jax.programs.listening import listen
+from srn_jax.programs.lock import locked
 from srn_jax.study.answers import Answers
 from srn_jax.study.materials import ANSWERS, check_pictures, read_key
 from srn_jax.study.server import Server

@@ -18,11 +18,11 @@ import jax
 import orbax.checkpoint as ocp
 from absl import logging
 
-from srn_jax import files
 from srn_jax.config import Run
 from srn_jax.errors import InputError
-from srn_jax.generator import ARCHITECTURE, PARAMETERS, Generator, architecture, root_cause
-from srn_jax.seal import check_seal, seal
+from srn_jax.generators.generator import ARCHITECTURE, PARAMETERS, Generator, architecture, root_cause
+from srn_jax.generators.seal import check_seal, seal
+from srn_jax.programs import files
 from srn_jax.train import hosts
 from srn_jax.train.state import TrainState
 

@@ -15,7 +15,7 @@ from srn_jax.data.pipeline import HeldOut
 from srn_jax.errors import InputError
 from srn_jax.evaluate import held_out as judging
 from srn_jax.evaluate import sheets
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.train import hosts, sharding, workdir
 from srn_jax.train.checkpoint import METRIC, Checkpoints, shapes_of
 from srn_jax.train.feed import Feed

@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from srn_jax.config import Adam, Phase
-from srn_jax.tables import pick
+from srn_jax.errors import pick
 
 
 class ReleaseAdamState(NamedTuple):

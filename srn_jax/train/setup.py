@@ -13,13 +13,13 @@ from absl import logging
 from clu import parameter_overview
 from jaxtyping import Array, Key
 
-from srn_jax import files
 from srn_jax.config import Config, feature_layers
 from srn_jax.data.photographs import Count, Photographs
 from srn_jax.data.pipeline import HeldOut, decoder, held_out_crops
 from srn_jax.data.sources import SOURCES
-from srn_jax.pictures import check_outside
-from srn_jax.tables import pick
+from srn_jax.errors import pick
+from srn_jax.pictures.reading import check_outside
+from srn_jax.programs import files
 from srn_jax.train import hosts, sharding, workdir
 from srn_jax.train.start import start_from
 from srn_jax.train.state import Networks, TrainState, build_networks, init_state

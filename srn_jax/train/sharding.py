@@ -10,9 +10,8 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, UInt8
 
-from srn_jax.backend import compiler_options
-from srn_jax.errors import InputError
-from srn_jax.tables import pick
+from srn_jax.errors import InputError, pick
+from srn_jax.programs.backend import compiler_options
 from srn_jax.train.state import TrainState
 from srn_jax.train.step import Metrics, Step
 

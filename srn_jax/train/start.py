@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from srn_jax.errors import InputError
-from srn_jax.generator import find_checkpoint, load_generator
+from srn_jax.generators.arrays import array_shapes, read_arrays
+from srn_jax.generators.generator import find_checkpoint, load_generator
+from srn_jax.generators.seal import check_seal
 from srn_jax.models.layers import attributes
-from srn_jax.seal import check_seal
-from srn_jax.store import array_shapes, read_arrays
 from srn_jax.train.checkpoint import STATE
 from srn_jax.train.state import TrainState
 

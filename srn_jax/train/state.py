@@ -11,10 +11,10 @@ from flax import struct
 from jaxtyping import Array, Key
 
 from srn_jax import config as settings
+from srn_jax.errors import pick
 from srn_jax.models import vgg19
 from srn_jax.models.critics import CRITICS
 from srn_jax.models.generators import GENERATORS
-from srn_jax.tables import pick
 from srn_jax.train import optimizer, precision
 
 

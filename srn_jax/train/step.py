@@ -19,10 +19,10 @@ from jaxtyping import Array, Float, Int, Key
 
 from srn_jax import geometry
 from srn_jax.config import Compute, Config, Loss, Phase, feature_layers
+from srn_jax.errors import pick
 from srn_jax.losses import adversarial, mrf, spatial, style
 from srn_jax.models import vgg19
 from srn_jax.models.layers import apply, apply_stages
-from srn_jax.tables import pick
 from srn_jax.train import precision
 from srn_jax.train.optimizer import learning_rate
 from srn_jax.train.state import Networks, TrainState

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, TextIO
 
-from srn_jax import files
 from srn_jax.config import Config, resolve
 from srn_jax.errors import InputError
-from srn_jax.lock import lock
+from srn_jax.programs import files
+from srn_jax.programs.lock import lock
 
 _RECORD = "config.json"
 

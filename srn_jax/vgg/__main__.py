@@ -5,10 +5,10 @@ import dataclasses
 import re
 from pathlib import Path
 
-from srn_jax import files, interruption
-from srn_jax.commandline import Parser
 from srn_jax.errors import InputError, fail, refused
 from srn_jax.models.vgg19 import LAYERS
+from srn_jax.programs import files, interruption
+from srn_jax.programs.commandline import Parser
 from srn_jax.vgg import download
 from srn_jax.vgg.formats import FORMS, read
 from srn_jax.vgg.weights import parameters

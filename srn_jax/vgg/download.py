@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from srn_jax import files
 from srn_jax.errors import InputError
-from srn_jax.lock import locked
+from srn_jax.programs import files
+from srn_jax.programs.lock import locked
 
 _BLOCK = 1 << 18
 

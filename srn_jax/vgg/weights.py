@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.models.vgg19 import LAYERS, WIDTHS, needed_layers
+from srn_jax.programs import files
 from srn_jax.vgg.formats import Filters, read
 
 

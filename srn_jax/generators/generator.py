@@ -7,14 +7,13 @@ import flax.linen as nn
 from absl import logging
 from flax import struct
 
-from srn_jax import files
-from srn_jax.errors import InputError, brief, innermost
+from srn_jax.errors import InputError, brief, innermost, pick
+from srn_jax.generators.arrays import read_arrays
+from srn_jax.generators.seal import check_seal
 from srn_jax.geometry import AROUND, BETWEEN, MARGINS, Size
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import attributes, parameter_shapes
-from srn_jax.seal import check_seal
-from srn_jax.store import read_arrays
-from srn_jax.tables import pick
+from srn_jax.programs import files
 
 # A checkpoint is a folder of items; inference needs these two of them.
 PARAMETERS = "generator"

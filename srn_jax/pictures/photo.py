@@ -10,11 +10,11 @@ from absl import logging
 from jaxtyping import UInt8
 from PIL import Image, PngImagePlugin
 
-from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
-from srn_jax.pictures import crop_and_resize, on_white, read_picture
-from srn_jax.reading.metadata import COLOR_CHUNKS
+from srn_jax.pictures.metadata import COLOR_CHUNKS
+from srn_jax.pictures.reading import crop_and_resize, on_white, read_picture
+from srn_jax.programs import files
 
 
 class Photo(NamedTuple):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from srn_jax.errors import InputError, brief
-from srn_jax.lock import locked, turn
+from srn_jax.programs.lock import locked, turn
 
 _LOCK, _SHARE = ".lock", ".share-{}-of-{}.lock"
 _LONGEST = 255  # bytes of a name, on all usual file systems

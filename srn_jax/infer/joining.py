@@ -7,14 +7,14 @@ import numpy as np
 import scipy  # whose ndimage is imported where it is first used
 from jaxtyping import Float
 
-from srn_jax import numbers
+from srn_jax.config import numbers
 from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import BETWEEN, Size, parts
 from srn_jax.infer.checks import check_image, check_known_values
-from srn_jax.infer.expand import Progress, check_progress, unit, whole_size
-from srn_jax.infer.extrapolate import extrapolate
+from srn_jax.infer.expansion import Progress, check_progress, unit, whole_size
+from srn_jax.infer.extrapolation import extrapolate
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.resize import resized
 from srn_jax.infer.texture import plan_detail, with_texture

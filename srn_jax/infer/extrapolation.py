@@ -11,15 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from srn_jax.backend import compiler_options, windows_a_call
+from srn_jax.config.numbers import whole
 from srn_jax.convolution import few_calls
 from srn_jax.errors import InputError, brief
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import parts
 from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
 from srn_jax.infer.devices import on_each, share
 from srn_jax.models.layers import apply, parameter_shapes
-from srn_jax.numbers import whole
+from srn_jax.programs.backend import compiler_options, windows_a_call
 
 ROUNDINGS = ("nearest", "truncate")
 MOST_AT_A_TIME = 1024  # pictures in one call of the network

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageFile
 
-from srn_jax.reading import exif
+from srn_jax.pictures import exif
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

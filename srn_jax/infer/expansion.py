@@ -8,13 +8,13 @@ from typing import Any, Protocol, SupportsIndex, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from srn_jax import numbers
+from srn_jax.config import numbers
 from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
-from srn_jax.generator import Generator
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import BETWEEN, Size
 from srn_jax.infer.checks import check_image, check_known_values
-from srn_jax.infer.extrapolate import PictureError, check_batch, extrapolate_stream
+from srn_jax.infer.extrapolation import PictureError, check_batch, extrapolate_stream
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.resize import Edges, resized
 from srn_jax.infer.texture import plan_detail, with_texture

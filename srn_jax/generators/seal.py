@@ -6,8 +6,8 @@ from pathlib import Path
 
 import google_crc32c
 
-from srn_jax import files
 from srn_jax.errors import InputError
+from srn_jax.programs import files
 
 _NAME = "checksums.json"
 _CHUNK = 1 << 22

@@ -13,13 +13,13 @@ from absl import logging
 from jaxtyping import UInt8
 from PIL import Image, ImageFile
 
-from srn_jax import files
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
-from srn_jax.reading import depth
-from srn_jax.reading.colors import Colors, to_colors
-from srn_jax.reading.formats import open_picture
-from srn_jax.reading.metadata import Metadata, metadata_of, profile_of, turned
+from srn_jax.pictures import depth
+from srn_jax.pictures.colors import Colors, to_colors
+from srn_jax.pictures.formats import open_picture
+from srn_jax.pictures.metadata import Metadata, metadata_of, profile_of, turned
+from srn_jax.programs import files
 
 # Of the formats that are read, the endings that name photographs.
 _ENDINGS = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm")

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from srn_jax.errors import InputError, brief
+from srn_jax.config.numbers import MOST_SEED
+from srn_jax.errors import InputError, brief, pick
 from srn_jax.geometry import BETWEEN
-from srn_jax.numbers import MOST_SEED
-from srn_jax.tables import pick
 
 # The default of a setting in which paper and release differ: `resolve` fills it in from NUMERICS.
 AS_NUMERICS: Any = None

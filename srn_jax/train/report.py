@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from srn_jax import files
 from srn_jax.evaluate import held_out as judging
 from srn_jax.evaluate import sheets
-from srn_jax.fills import FILLS
-from srn_jax.generator import Generator
+from srn_jax.evaluate.fills import FILLS
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import BETWEEN
-from srn_jax.pictures import write_png
+from srn_jax.pictures.reading import write_png
+from srn_jax.programs import files
 from srn_jax.train.loop import Outcome
 
 _ROWS = 8  # held-out pictures on the contact sheet

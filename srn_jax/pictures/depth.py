@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8, UInt16
 from PIL import Image, ImageFile
 
-from srn_jax.reading.formats import open_picture
+from srn_jax.pictures.formats import open_picture
 
 # Tags of TIFF.
 _DEPTHS, _PHOTOMETRIC, _STRIPS, _SAMPLES, _STRIP_BYTES, _PLANAR, _EXTRA, _FORMAT = (

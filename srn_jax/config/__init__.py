@@ -1,0 +1,41 @@
+"""Every setting of an experiment, its default and its check; the command line that overrides them."""
+
+from srn_jax.config.settings import (
+    AS_NUMERICS,
+    AUTO,
+    NUMERICS,
+    Adam,
+    Compute,
+    Config,
+    Critic,
+    Data,
+    Geometry,
+    Loss,
+    Model,
+    Phase,
+    Run,
+    check,
+    feature_layers,
+    ratio,
+    resolve,
+)
+
+__all__ = [
+    "AS_NUMERICS",
+    "AUTO",
+    "NUMERICS",
+    "Adam",
+    "Compute",
+    "Config",
+    "Critic",
+    "Data",
+    "Geometry",
+    "Loss",
+    "Model",
+    "Phase",
+    "Run",
+    "check",
+    "feature_layers",
+    "ratio",
+    "resolve",
+]
