@@ -20,7 +20,7 @@ from benchmarks.contest import Contestant
 from srn_jax.config import AUTO, Data
 from srn_jax.data.photographs import Photographs
 from srn_jax.data.sources import embedded
-from srn_jax.pictures.reading import list_pictures
+from srn_jax.pictures.folders import list_pictures
 
 CANVAS = (256, 256)
 BATCH, GROUP = 16, 6

@@ -28,7 +28,8 @@ from benchmarks import machine, options
 from benchmarks.memory import ProcessMemory
 from srn_jax.errors import InputError, fail
 from srn_jax.evaluate.full_resolution import MIDDLES, middle
-from srn_jax.pictures.reading import decode, list_pictures
+from srn_jax.pictures.folders import list_pictures
+from srn_jax.pictures.reading import decode
 
 Sides = tuple[int, int, int, int]  # top, bottom, left, right
 Painter = Callable[[np.ndarray, Sides], np.ndarray]

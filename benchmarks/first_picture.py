@@ -2,7 +2,7 @@
 
     python -m benchmarks.first_picture [--rounds 5] [--short]
 
-A photograph of 600x400 is made 1200x800 by `python -m srn_jax.infer`, two passes of the model in the box: cold, with
+A photograph of 600x400 is made 1200x800 by `python -m srn_jax.infer`, two passes of the bundled model: cold, with
 no compiled programs at hand, and warm, with those of the run before; and by a PyTorch script that does the same without
 detail (`benchmarks/peer/first_picture.py`). They take turns. Peak memory is the whole process's. --short is small and
 quick, to see whether all works: a photograph of 192x128, and times mean little.

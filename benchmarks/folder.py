@@ -6,7 +6,7 @@
 DataLoader and a loop in eager mode that do the same with as many pictures in one call (`benchmarks/peer/folder.py`), on
 the same cores. On a CPU our windows go one by one whatever the batch, so that such rows are alike.
 Pictures are 600x400, JPEG in and out, cut from those of FOLDER, or else from an example in the package; each takes two
-passes of the model in the box. They take turns; the first process of each kind, which compiles, is not counted.
+passes of the bundled model. They take turns; the first process of each kind, which compiles, is not counted.
 """
 
 import os
@@ -28,7 +28,8 @@ from benchmarks.compare import WrongResultError
 from benchmarks.first_picture import Process, check_alike, took
 from benchmarks.peer.weights import flatten
 from srn_jax import load_generator
-from srn_jax.pictures.reading import crop_and_resize, list_pictures
+from srn_jax.pictures.arrays import crop_and_resize
+from srn_jax.pictures.folders import list_pictures
 
 _SIZE = (400, 600)
 _COLUMNS = ("what", "batch", "pictures/s", "best", "over the fastest peer", "peak MB")

@@ -8,7 +8,7 @@ import numpy as np
 from srn_jax.evaluate.sheets import contact_sheet
 from srn_jax.geometry import unknown_mask
 from srn_jax.losses.spatial import SPATIAL_WEIGHTS
-from srn_jax.pictures.reading import write_png
+from srn_jax.pictures.arrays import write_png
 
 CANVAS, KNOWN = (256, 256), (128, 128)
 PLACES = [(64, 64), (128, 20)]  # in the middle, and at the lower edge

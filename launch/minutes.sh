@@ -3,7 +3,7 @@
 # the last: for a machine that is lent for a while.
 #
 #   launch/minutes.sh MINUTES OUTPUT CONFIG STAGE=SHARE [STAGE=SHARE ...] [-- SETTING ...]
-#   launch/minutes.sh 11 lent configs/boxed.py half=3 whole=5 sharp=3 -- --config.data.path=PHOTOGRAPHS \
+#   launch/minutes.sh 11 lent configs/bundled.py half=3 whole=5 sharp=3 -- --config.data.path=PHOTOGRAPHS \
 #       --config.loss.vgg=vgg19.npz --config.compute.dtype=bfloat16
 #
 # Edit nothing. Each run starts from the one before, and gets its share of the minutes that are left; what ends sooner

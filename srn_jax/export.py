@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from srn_jax.errors import InputError, fail, refused
-from srn_jax.generators.generator import DEFAULT, Generator, architecture, load_generator, loadable
+from srn_jax.generators.bundled import DEFAULT, loadable
+from srn_jax.generators.generator import Generator, architecture
+from srn_jax.generators.loading import load_generator
 from srn_jax.programs import files, interruption
 from srn_jax.programs.commandline import Parser
 
@@ -45,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
             generator = generator.replace(params=jax.tree_util.tree_map_with_path(_halved, generator.params))
         output = files.expand(options.output, "--output")
         with files.creating(output) as folder:
-            from srn_jax.train.checkpoint import write_checkpoint  # here, so that --help answers at once
+            from srn_jax.generators.writing import write_checkpoint  # here, so that --help answers at once
 
             folder.rmdir()  # the checkpoint makes it
             write_checkpoint(folder, generator, None)

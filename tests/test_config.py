@@ -41,7 +41,7 @@ def load(path: Path) -> settings.Config:
 
 
 def test_the_paper_s_data_sets_all_have_a_config():
-    assert {path.stem for path in CONFIGS} == {*PAPER, "ablation", "between", "boxed", "folder", "quickstart"}
+    assert {path.stem for path in CONFIGS} == {*PAPER, "ablation", "between", "bundled", "folder", "quickstart"}
 
 
 @pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem in PAPER], ids=lambda path: path.stem)

@@ -14,7 +14,9 @@ from srn_jax.data import augment, crops, pipeline, sources
 from srn_jax.data import photographs as photographs_module
 from srn_jax.data.photographs import Count, Files, Photographs, Pictures, Unreadable
 from srn_jax.errors import InputError
-from srn_jax.pictures import reading as pictures
+from srn_jax.pictures.arrays import crop_and_resize
+from srn_jax.pictures.folders import list_pictures
+from srn_jax.pictures.reading import decode
 from tests.tiny import write_pictures
 
 
@@ -34,7 +36,7 @@ def test_decode_turns_a_photo_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held on its side: turn clockwise
     Image.fromarray(gradient()).save(tmp_path / "a.png", exif=exif)
-    np.testing.assert_array_equal(np.asarray(pictures.decode(tmp_path / "a.png")), np.rot90(gradient(), -1))
+    np.testing.assert_array_equal(np.asarray(decode(tmp_path / "a.png")), np.rot90(gradient(), -1))
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "CMYK", "I;16"])
@@ -44,7 +46,7 @@ def test_decode_gives_rgb_of_every_mode(tmp_path, mode):
         Image.fromarray(gradient()[..., 0].astype(np.uint16) * 257).save(path)
     else:
         Image.fromarray(gradient()).convert(mode).save(path)
-    decoded = pictures.decode(path)
+    decoded = decode(path)
     assert decoded.mode == "RGB"
     assert decoded.size == (30, 20)
     if mode == "I;16":
@@ -54,22 +56,22 @@ def test_decode_gives_rgb_of_every_mode(tmp_path, mode):
 def test_decode_puts_transparency_on_white(tmp_path):
     pixels = np.dstack([gradient(), np.where(np.arange(30) < 10, 0, 255)[None].repeat(20, axis=0)]).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    decoded = np.asarray(pictures.decode(tmp_path / "a.png"))
+    decoded = np.asarray(decode(tmp_path / "a.png"))
     assert (decoded[:, :10] == 255).all()
     np.testing.assert_array_equal(decoded[:, 10:], gradient()[:, 10:])
 
 
 def test_crop_takes_the_window_that_it_is_told():
     picture = Image.fromarray(gradient(40, 60))
-    whole = pictures.crop_and_resize(picture, (20, 20), 1.0, (0.0, 1.0))  # the right square, halved
+    whole = crop_and_resize(picture, (20, 20), 1.0, (0.0, 1.0))  # the right square, halved
     box = picture.resize((20, 20), Image.Resampling.BICUBIC, box=(20, 0, 60, 40))
     np.testing.assert_array_equal(np.asarray(whole), np.asarray(box))
-    same = pictures.crop_and_resize(picture, (20, 30), 0.5, (1.0, 0.0))
+    same = crop_and_resize(picture, (20, 30), 0.5, (1.0, 0.0))
     np.testing.assert_array_equal(np.asarray(same), gradient(40, 60)[20:, :30])
 
 
 def test_small_pictures_are_enlarged():
-    assert pictures.crop_and_resize(Image.fromarray(gradient(5, 7)), (32, 64), 1.0, (0.5, 0.5)).size == (64, 32)
+    assert crop_and_resize(Image.fromarray(gradient(5, 7)), (32, 64), 1.0, (0.5, 0.5)).size == (64, 32)
 
 
 def test_color_changes_at_strength_and_not_at_zero():
@@ -194,7 +196,7 @@ def test_names_that_are_no_utf_8_are_trained_on(tmp_path):
     (tmp_path / "data" / "picture_000.png").rename(odd)
     (tmp_path / "list.txt").write_bytes(b"data/picture_\xfc\xff.png\ndata/picture_001.png\n")
     for found in (
-        Files(pictures.list_pictures(str(tmp_path / "data"), "x")),
+        Files(list_pictures(str(tmp_path / "data"), "x")),
         Files(sources.read_list(str(tmp_path / "list.txt"), "x")),
     ):
         assert odd in [found.name(index) for index in range(len(found))]
@@ -246,13 +248,13 @@ def test_hidden_and_foreign_files_are_left_out(tmp_path):
     (tmp_path / "notes.txt").write_text("")
     (tmp_path / ".thumbnails").mkdir()
     write_pictures(tmp_path / ".thumbnails", 1)
-    assert [path.name for path in pictures.list_pictures(str(tmp_path), "x")] == ["picture_000.png"]
+    assert [path.name for path in list_pictures(str(tmp_path), "x")] == ["picture_000.png"]
 
 
 def test_unreadable_pictures_are_named_counted_and_passed_over(tmp_path, caplog):
     write_pictures(tmp_path, 3)
     (tmp_path / "picture_001.png").write_bytes(b"no picture")
-    photographs, count = Photographs(Files(pictures.list_pictures(str(tmp_path), "x"))), Count(of=3, allowed=1)
+    photographs, count = Photographs(Files(list_pictures(str(tmp_path), "x"))), Count(of=3, allowed=1)
     np.testing.assert_array_equal(np.asarray(photographs[1].picture), np.asarray(photographs[2].picture))
     assert photographs[2].skipped == ()
     assert [Path(one.name).name for one in photographs[1].skipped] == ["picture_001.png"]
@@ -281,7 +283,7 @@ def test_a_file_system_that_fails_and_recovers_costs_no_picture(tmp_path, monkey
         return read(path)
 
     monkeypatch.setattr(Path, "read_bytes", failing)
-    found = Files(pictures.list_pictures(str(tmp_path), "x"))
+    found = Files(list_pictures(str(tmp_path), "x"))
     photographs = Photographs(found)
     assert photographs[0].skipped == ()
     left[0] = 99  # for good: no other picture stands in, since other hosts may read this one
@@ -293,7 +295,7 @@ def test_a_file_system_that_fails_and_recovers_costs_no_picture(tmp_path, monkey
 
 def test_a_file_that_comes_back_is_read(tmp_path):
     write_pictures(tmp_path, 2)
-    photographs = Photographs(Files(pictures.list_pictures(str(tmp_path), "x")))
+    photographs = Photographs(Files(list_pictures(str(tmp_path), "x")))
     (tmp_path / "picture_000.png").rename(tmp_path / "away")
     assert [Path(one.name).name for one in photographs[0].skipped] == ["picture_000.png"]
     (tmp_path / "away").rename(tmp_path / "picture_000.png")
@@ -306,7 +308,7 @@ def test_memory_that_does_not_suffice_says_nothing_of_a_picture(tmp_path, monkey
     def full(*_: Any) -> None:
         raise MemoryError
 
-    photographs = Photographs(Files(pictures.list_pictures(str(tmp_path), "x")))
+    photographs = Photographs(Files(list_pictures(str(tmp_path), "x")))
     with monkeypatch.context() as patched:
         patched.setattr(photographs_module, "decode", full)
         with pytest.raises(InputError, match=r"not enough memory to read .*picture_000"):
@@ -419,7 +421,7 @@ def test_crops_by_name():
     np.testing.assert_array_equal(np.asarray(cut), expected)
     assert not crops.CROPS["center_or_pad"].resizes
     centered = crops.CROPS["center"].cut(Image.fromarray(gradient(40, 60)), (20, 20), 0.5, (0.0, 0.0))
-    whole = pictures.crop_and_resize(Image.fromarray(gradient(40, 60)), (20, 20), 1.0, (0.5, 0.5))
+    whole = crop_and_resize(Image.fromarray(gradient(40, 60)), (20, 20), 1.0, (0.5, 0.5))
     np.testing.assert_array_equal(np.asarray(centered), np.asarray(whole))
     with pytest.raises(InputError, match=r"data.crop is 'x'; it takes one of 'random', 'center', 'center_or_pad'"):
         pipeline.decoder(Files([]), settings.Data(crop="x"), (8, 8))

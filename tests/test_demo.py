@@ -23,7 +23,7 @@ from srn_jax.demo import __main__ as program
 from srn_jax.demo import uploads
 from srn_jax.demo.canvas import PRESETS, Percent, check_passes, on_canvas, shown, sides_of
 from srn_jax.errors import InputError
-from srn_jax.generators.generator import DEFAULT, KINDS
+from srn_jax.generators.bundled import DEFAULT, KINDS
 from srn_jax.infer import plan_expansion
 from srn_jax.infer.windows import Sides
 from srn_jax.pictures.photo import Photo

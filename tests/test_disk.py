@@ -16,11 +16,13 @@ import pytest
 from srn_jax import config as settings
 from srn_jax import load_generator
 from srn_jax.errors import InputError
-from srn_jax.generators.generator import Generator, find_checkpoint
+from srn_jax.generators.generator import Generator
+from srn_jax.generators.loading import find_checkpoint
 from srn_jax.generators.seal import check_seal, seal
+from srn_jax.generators.writing import write_checkpoint
 from srn_jax.models.srn import SRN
 from srn_jax.train import workdir
-from srn_jax.train.checkpoint import Checkpoints, write_checkpoint
+from srn_jax.train.checkpoint import Checkpoints
 from srn_jax.train.state import build_networks
 from tests import programs, tiny
 

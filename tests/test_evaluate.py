@@ -24,7 +24,7 @@ from srn_jax.evaluate.crops import CanvasCrops, open_pictures, spread
 from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
 from srn_jax.evaluate.judge import ALL_FILLS, CanvasJudge
 from srn_jax.infer.windows import Box
-from srn_jax.pictures.reading import crop_and_resize
+from srn_jax.pictures.arrays import crop_and_resize
 from srn_jax.programs import files
 from tests.programs import ended, environment
 from tests.test_generator import save, tiny_generator

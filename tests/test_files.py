@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from srn_jax import InputError
-from srn_jax.pictures.reading import check_outside
+from srn_jax.pictures.folders import check_outside
 from srn_jax.programs import files
 from srn_jax.programs.lock import lock, locked
 

@@ -296,9 +296,7 @@ def test_unfinished_save_is_passed_over(workdir, tmp_path, generator):
 @pytest.mark.parametrize("path", [None, 3, b"runs", ["runs"]])
 def test_what_is_no_path_is_refused(path):
     unchecked = load_generator.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]  # users run without the tests' types
-    with pytest.raises(
-        InputError, match=r"^path is .*; it takes a run's workdir, one checkpoint, or a model in the box"
-    ):
+    with pytest.raises(InputError, match=r"^path is .*; it takes a run's workdir, one checkpoint, or a bundled model"):
         unchecked(path)
 
 

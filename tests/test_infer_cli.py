@@ -24,7 +24,8 @@ from srn_jax.infer import plan_expansion
 from srn_jax.infer.expansion import expand_by
 from srn_jax.infer.windows import Sides
 from srn_jax.pictures import photo
-from srn_jax.pictures.reading import crop_and_resize, decode
+from srn_jax.pictures.arrays import crop_and_resize
+from srn_jax.pictures.reading import decode
 from srn_jax.programs.lock import lock
 from tests.programs import ended, environment
 from tests.test_generator import save, tiny_generator

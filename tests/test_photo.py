@@ -9,8 +9,9 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from srn_jax.errors import InputError
+from srn_jax.pictures.folders import list_pictures
 from srn_jax.pictures.photo import Photo, check_output, fitted, read_photo, write_photo
-from srn_jax.pictures.reading import decode, list_pictures
+from srn_jax.pictures.reading import decode
 from tests import picture_files
 
 TURNED = Path(__file__).parent / "golden" / "turned.heic"

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageFile
 
+import srn_jax
 from srn_jax.errors import InputError
-from srn_jax.pictures import reading as pictures
+from srn_jax.pictures import reading
+from srn_jax.pictures.folders import list_pictures
 from srn_jax.pictures.photo import read_photo
-from srn_jax.pictures.reading import decode, list_pictures
+from srn_jax.pictures.reading import decode
 from tests import picture_files as made
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -142,14 +144,14 @@ def test_jpeg_2000_of_16_bits_in_colour_is_told(tmp_path, caplog):
 
 
 def test_heic_of_10_bits_is_told(tmp_path, caplog, monkeypatch):
-    opened = pictures.open_picture
+    opened = reading.open_picture
 
     def deep(raw: bytes) -> ImageFile.ImageFile:
         picture = opened(raw)
         picture.info["bit_depth"] = 10  # no encoder is at hand
         return picture
 
-    monkeypatch.setattr(pictures, "open_picture", deep)
+    monkeypatch.setattr(reading, "open_picture", deep)
     both(GOLDEN / "turned.heic")
     assert len(told(caplog, "turned.heic: its 10 bits a channel are rounded to 8")) == 2
 
@@ -329,7 +331,7 @@ def test_no_other_formats_are_opened_whatever_their_names(tmp_path, monkeypatch,
 
 
 def test_all_files_are_opened_through_the_one_list():
-    source = Path(pictures.__file__).parent
+    source = Path(srn_jax.__file__).parent
     opening = [file.name for file in source.rglob("*.py") if "Image.open(" in file.read_text()]
     assert opening == ["formats.py"]
 

@@ -235,10 +235,10 @@ def test_what_cannot_be_exported_leaves_nothing(capsys, workdir, tmp_path, monke
 
 
 def test_generators_in_the_box_are_loaded_by_name(capsys, workdir, tmp_path, monkeypatch):
-    monkeypatch.setattr("srn_jax.generators.generator._BOXED", tmp_path)
+    monkeypatch.setattr("srn_jax.generators.bundled._FOLDER", tmp_path)
     for name in ("birds", "garments"):
         export.main(["--checkpoint", str(workdir), "--output", str(tmp_path / name)])
     capsys.readouterr()
     jax.tree.map(np.testing.assert_array_equal, load_generator("birds").params, load_generator(workdir).params)
-    with pytest.raises(InputError, match=r"there is no such folder, nor a model in the box \(birds, garments\)"):
+    with pytest.raises(InputError, match=r"there is no such folder, nor a bundled model \(birds, garments\)"):
         load_generator("fish")

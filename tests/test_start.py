@@ -10,7 +10,7 @@ import pytest
 from srn_jax import config as settings
 from srn_jax.errors import InputError
 from srn_jax.generators.generator import Generator
-from srn_jax.train.checkpoint import write_checkpoint
+from srn_jax.generators.writing import write_checkpoint
 from srn_jax.train.start import start_from
 from srn_jax.train.state import TrainState, build_networks
 from tests import tiny

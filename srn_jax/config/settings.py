@@ -133,7 +133,7 @@ class Run:
     """The run itself: seed, averaging, and what is logged and saved how often."""
 
     seed: int = 0
-    start_from: str = ""  # a checkpoint of another run, or a model in the box, whose weights this run begins with
+    start_from: str = ""  # a checkpoint of another run, or a bundled model, whose weights this run begins with
     average: float = 0.999  # decay of the generator's moving average, the one that is evaluated and shipped; 0 = none
     log_every_steps: int = 50
     image_every_steps: int = 1_000

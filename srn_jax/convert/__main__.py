@@ -15,12 +15,12 @@ from srn_jax.convert import release
 from srn_jax.convert.bundle import Bundle, find_prefix
 from srn_jax.errors import InputError, brief, fail, refused
 from srn_jax.generators.generator import Generator
+from srn_jax.generators.writing import write_checkpoint
 from srn_jax.geometry import AROUND, Size
 from srn_jax.models.layers import attributes
 from srn_jax.ops import NORMALIZATIONS
 from srn_jax.programs import files, interruption
 from srn_jax.programs.commandline import Parser
-from srn_jax.train.checkpoint import write_checkpoint
 from srn_jax.train.optimizer import ReleaseAdamState
 
 _CORRECTED = 800  # updates after which Adam's correction is 1 in float32, and the powers in the file may be 0

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from srn_jax.geometry import Size
-from srn_jax.pictures.reading import crop_and_resize
+from srn_jax.pictures.arrays import crop_and_resize
 
 
 class Crop(NamedTuple):

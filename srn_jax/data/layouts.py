@@ -10,7 +10,7 @@ from absl import logging
 from srn_jax.config import Data
 from srn_jax.data.photographs import Files, Split, left_to_train
 from srn_jax.errors import InputError
-from srn_jax.pictures.reading import list_pictures
+from srn_jax.pictures.folders import list_pictures
 from srn_jax.programs.files import expand
 
 

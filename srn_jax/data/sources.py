@@ -12,7 +12,7 @@ from srn_jax.data.layouts import deepfashion, ethz, paris_streetview
 from srn_jax.data.photographs import Files, Split, left_to_train
 from srn_jax.data.records import tfds
 from srn_jax.errors import InputError
-from srn_jax.pictures.reading import list_pictures
+from srn_jax.pictures.folders import list_pictures
 from srn_jax.programs.files import expand
 
 # The photographs that the scikit-image package carries, by scene: the two views of the stereo pair stay together.

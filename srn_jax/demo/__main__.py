@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 from srn_jax.errors import InputError, fail, refused
-from srn_jax.generators.generator import boxed_around, load_generator, loadable
+from srn_jax.generators.bundled import bundled_around, loadable
+from srn_jax.generators.loading import load_generator
 from srn_jax.infer.expansion import check_around
 from srn_jax.pictures.photo import allow_large_pictures
 from srn_jax.programs import cache, interruption
@@ -31,8 +32,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add(
         "--checkpoint",
         nargs="+",
-        default=boxed_around(),
-        help=f"the models that visitors choose from: {loadable()} (default: {' '.join(boxed_around())})",
+        default=bundled_around(),
+        help=f"the models that visitors choose from: {loadable()} (default: {' '.join(bundled_around())})",
     )
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
     add("--port", type=int, help="port to listen on (default: the first free one from 7860)")

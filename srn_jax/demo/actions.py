@@ -12,7 +12,8 @@ from srn_jax.demo.canvas import PRESETS, Percent, check_passes, on_canvas, shown
 from srn_jax.demo.uploads import Uploads
 from srn_jax.detail import LEAST_SIDE, Levels
 from srn_jax.errors import InputError
-from srn_jax.generators.generator import KINDS, Generator
+from srn_jax.generators.bundled import KINDS
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import Size
 from srn_jax.infer import expand, plan_expansion
 from srn_jax.infer.texture import plan_detail

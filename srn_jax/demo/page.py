@@ -6,7 +6,8 @@ import gradio as gr
 
 from srn_jax.demo.actions import START, Actions
 from srn_jax.demo.canvas import MAX_PERCENT, PRESETS
-from srn_jax.generators.generator import DEFAULT, KINDS, Generator
+from srn_jax.generators.bundled import DEFAULT, KINDS
+from srn_jax.generators.generator import Generator
 
 # What the page shows lies in files, for so long at most; all of them go when the program ends.
 _KEEP_SECONDS = 900

@@ -19,8 +19,10 @@ from srn_jax.evaluate.crops import CanvasCrops, Crops, open_pictures, spread
 from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
 from srn_jax.evaluate.judge import CanvasJudge, Judge, Judged, Scores
 from srn_jax.evaluate.perceptual import Networks
-from srn_jax.generators.generator import DEFAULT, load_generator, loadable
-from srn_jax.pictures.reading import check_outside, write_png
+from srn_jax.generators.bundled import DEFAULT, loadable
+from srn_jax.generators.loading import load_generator
+from srn_jax.pictures.arrays import write_png
+from srn_jax.pictures.folders import check_outside
 from srn_jax.programs import allocator, cache, files, interruption
 from srn_jax.programs.commandline import Parser
 

@@ -18,7 +18,8 @@ from srn_jax.errors import InputError
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import Size
 from srn_jax.infer.windows import Box, Sides
-from srn_jax.pictures.reading import crop_and_resize, list_pictures
+from srn_jax.pictures.arrays import crop_and_resize
+from srn_jax.pictures.folders import list_pictures
 from srn_jax.programs.files import expand
 
 

@@ -19,8 +19,10 @@ from srn_jax.experiments import page
 from srn_jax.experiments.judgement import PLACES, Judged, PlacedCrops, judge, time_passes
 from srn_jax.experiments.rows import EXPERIMENTS, SCALES, Experiment, get_config, same_run
 from srn_jax.experiments.runs import Run
-from srn_jax.generators.generator import Generator, load_generator
-from srn_jax.pictures.reading import check_outside, write_png
+from srn_jax.generators.generator import Generator
+from srn_jax.generators.loading import load_generator
+from srn_jax.pictures.arrays import write_png
+from srn_jax.pictures.folders import check_outside
 from srn_jax.programs import allocator, cache, files, interruption
 from srn_jax.programs.commandline import Parser
 

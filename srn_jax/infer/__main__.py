@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail, refused
-from srn_jax.generators.generator import Generator, load_generator
+from srn_jax.generators.generator import Generator
+from srn_jax.generators.loading import load_generator
 from srn_jax.infer import extrapolate, extrapolate_stream, plan_expansion
 from srn_jax.infer.devices import on_each, share
 from srn_jax.infer.expansion import Stream, check_around, expand_by

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srn_jax.errors import InputError
+from srn_jax.pictures.folders import check_outside, list_pictures
 from srn_jax.pictures.photo import FORMATS
-from srn_jax.pictures.reading import check_outside, list_pictures
 
 
 class Job(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 
 from srn_jax.config.numbers import MOST_PIXELS, MOST_SEED, MOST_TIMES, positive
 from srn_jax.errors import brief
-from srn_jax.generators.generator import DEFAULT, DEFAULT_BETWEEN, loadable
+from srn_jax.generators.bundled import DEFAULT, DEFAULT_BETWEEN, loadable
 from srn_jax.geometry import AROUND
 from srn_jax.infer.extrapolation import MOST_AT_A_TIME, ROUNDINGS
 from srn_jax.infer.margins import Wanted

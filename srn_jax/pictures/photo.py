@@ -12,8 +12,9 @@ from PIL import Image, PngImagePlugin
 
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
+from srn_jax.pictures.arrays import crop_and_resize
 from srn_jax.pictures.metadata import COLOR_CHUNKS
-from srn_jax.pictures.reading import crop_and_resize, on_white, read_picture
+from srn_jax.pictures.reading import on_white, read_picture
 from srn_jax.programs import files
 
 

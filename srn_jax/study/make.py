@@ -9,8 +9,8 @@ from itertools import combinations
 
 from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import open_pictures
-from srn_jax.generators.generator import DEFAULT
-from srn_jax.pictures.reading import check_outside
+from srn_jax.generators.bundled import DEFAULT
+from srn_jax.pictures.folders import check_outside
 from srn_jax.programs import allocator, cache, files
 from srn_jax.study import answers
 from srn_jax.study.materials import ANSWERS, Completed, Study, write_key, write_pictures

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from srn_jax.config.numbers import MOST_SEED
 from srn_jax.evaluate.full_resolution import TASKS
-from srn_jax.generators.generator import DEFAULT, boxed
+from srn_jax.generators.bundled import DEFAULT, bundled
 from srn_jax.programs import cache
 from srn_jax.programs.commandline import Parser
 from srn_jax.programs.listening import FIRST_PORT
@@ -93,8 +93,8 @@ def _make(parser: argparse.ArgumentParser) -> None:
         "--methods",
         nargs="+",
         metavar="METHOD",
-        help=f"two or more: a model ({', '.join(boxed())}, a run's workdir, a checkpoint), one with :plain behind for "
-        "what it paints without detail, a fill (mean, edge, mirror, telea), or real for the photograph itself "
+        help=f"two or more: a model ({', '.join(bundled())}, a run's workdir, a checkpoint), one with :plain behind "
+        "for what it paints without detail, a fill (mean, edge, mirror, telea), or real for the photograph itself "
         f"(default {DEFAULT} telea)",
     )
     data.add_argument(

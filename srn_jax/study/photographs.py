@@ -14,7 +14,9 @@ from srn_jax.evaluate.crops import Crop, spread
 from srn_jax.evaluate.full_resolution import FullResolutionCrops
 from srn_jax.evaluate.judge import ALL_FILLS
 from srn_jax.evaluate.sheets import known_on_grey
-from srn_jax.generators.generator import DEFAULT, Generator, load_generator
+from srn_jax.generators.bundled import DEFAULT
+from srn_jax.generators.generator import Generator
+from srn_jax.generators.loading import load_generator
 from srn_jax.infer import expand
 from srn_jax.study.materials import Completed
 from srn_jax.study.sets import REAL

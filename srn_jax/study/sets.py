@@ -14,7 +14,8 @@ from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import spread
 from srn_jax.evaluate.sheets import known_on_grey
 from srn_jax.geometry import Size
-from srn_jax.pictures.reading import decode, list_pictures
+from srn_jax.pictures.folders import list_pictures
+from srn_jax.pictures.reading import decode
 from srn_jax.study.materials import Completed
 
 REAL = "real"  # the name of the photographs themselves

@@ -20,14 +20,14 @@ from absl import logging
 
 from srn_jax.config import Run
 from srn_jax.errors import InputError
-from srn_jax.generators.generator import ARCHITECTURE, PARAMETERS, Generator, architecture, root_cause
+from srn_jax.generators.generator import Generator
+from srn_jax.generators.loading import PARAMETERS, root_cause
 from srn_jax.generators.seal import check_seal, seal
+from srn_jax.generators.writing import SCORES, STATE, items_of
 from srn_jax.programs import files
 from srn_jax.train import hosts
 from srn_jax.train.state import TrainState
 
-STATE = "state"  # beside a generator's items: everything else that training goes on from
-SCORES = "scores"  # what the generator reached on held-out crops, if it was evaluated
 METRIC = "psnr_unknown"  # by which a checkpoint is the best
 _METADATA_BYTES = 2_000_000  # what a checkpoint takes beside its arrays, and some more
 
@@ -76,7 +76,7 @@ class Checkpoints:
         if agreement.wish:
             return
         rest = {name: value for name, value in vars(state).items() if name != "average"}
-        items = _items(rest, generator.replace(params=state.average), scores)
+        items = items_of(rest, generator.replace(params=state.average), scores)
         try:
             self._checkpointer.save(self._beside(step), args=items)
         except Exception as error:  # orbax and tensorstore raise whatever the disk provokes
@@ -220,30 +220,6 @@ def _check_space(folder: Path, needed: int) -> None:
         raise OSError(
             f"{os.strerror(errno.ENOSPC)}: it takes about {needed / 1e6:,.1f} MB, {free / 1e6:,.1f} MB are free"
         )
-
-
-def write_checkpoint(folder: Path, generator: Generator, rest: dict[str, Any] | None) -> None:
-    """Writes one checkpoint, a generator and, if given, the rest of a state, to `folder`, which must not exist."""
-    checkpointer = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
-    try:
-        checkpointer.save(folder.absolute(), args=_items(rest, generator, None))
-    finally:
-        checkpointer.close()
-    for note in folder.rglob("commit_success.txt"):  # orbax's, for storage that cannot rename: a path of this machine
-        note.unlink()
-    seal(folder)
-
-
-def _items(rest: dict[str, Any] | None, generator: Generator, scores: dict[str, float] | None) -> ocp.args.Composite:
-    items: dict[str, Any] = {
-        PARAMETERS: ocp.args.StandardSave(generator.params),
-        ARCHITECTURE: ocp.args.JsonSave(architecture(generator)),
-    }
-    if rest is not None:
-        items[STATE] = ocp.args.StandardSave(rest)
-    if scores is not None:
-        items[SCORES] = ocp.args.JsonSave(scores)
-    return ocp.args.Composite(**items)
 
 
 def shapes_of(state: TrainState) -> TrainState:

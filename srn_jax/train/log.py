@@ -13,7 +13,7 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
 
-from srn_jax.pictures.reading import write_png
+from srn_jax.pictures.arrays import write_png
 from srn_jax.programs import files
 
 

@@ -18,7 +18,7 @@ from srn_jax.data.photographs import Count, Photographs
 from srn_jax.data.pipeline import HeldOut, decoder, held_out_crops
 from srn_jax.data.sources import SOURCES
 from srn_jax.errors import pick
-from srn_jax.pictures.reading import check_outside
+from srn_jax.pictures.folders import check_outside
 from srn_jax.programs import files
 from srn_jax.train import hosts, sharding, workdir
 from srn_jax.train.start import start_from

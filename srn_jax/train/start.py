@@ -9,10 +9,10 @@ import numpy as np
 
 from srn_jax.errors import InputError
 from srn_jax.generators.arrays import array_shapes, read_arrays
-from srn_jax.generators.generator import find_checkpoint, load_generator
+from srn_jax.generators.loading import find_checkpoint, load_generator
 from srn_jax.generators.seal import check_seal
+from srn_jax.generators.writing import STATE
 from srn_jax.models.layers import attributes
-from srn_jax.train.checkpoint import STATE
 from srn_jax.train.state import TrainState
 
 _SETTING = "run.start_from"
@@ -27,7 +27,7 @@ def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainSta
 
     Args:
       path: a run's workdir, one of its checkpoints, what `python -m srn_jax.convert` wrote, or a name in
-        `generator.boxed()`.
+        `generators.bundled.bundled()`.
 
     Raises:
       InputError: the checkpoint cannot be read, or its generator is another one; names the settings that differ.

@@ -1,11 +1,11 @@
 """The models that come with the package, the known picture anywhere on the canvas: four runs, by name.
 
     data="--config.data.path=FOLDER"
-    python -m srn_jax.main --config=configs/boxed.py:quarter $data
-    python -m srn_jax.main --config=configs/boxed.py:half $data --config.run.start_from=runs/boxed_quarter
-    python -m srn_jax.main --config=configs/boxed.py:whole $data --config.run.start_from=runs/boxed_half
-    python -m srn_jax.main --config=configs/boxed.py:sharp $data --config.run.start_from=runs/boxed_whole
-    python -m srn_jax.export --checkpoint runs/boxed_whole --blend runs/boxed_sharp 0.5 --half --output NAME
+    python -m srn_jax.main --config=configs/bundled.py:quarter $data
+    python -m srn_jax.main --config=configs/bundled.py:half $data --config.run.start_from=runs/bundled_quarter
+    python -m srn_jax.main --config=configs/bundled.py:whole $data --config.run.start_from=runs/bundled_half
+    python -m srn_jax.main --config=configs/bundled.py:sharp $data --config.run.start_from=runs/bundled_whole
+    python -m srn_jax.export --checkpoint runs/bundled_whole --blend runs/bundled_sharp 0.5 --half --output NAME
 
 The network does not know its canvas: it learns at a quarter of the size, 32x32 -> 64x64, at a sixteenth of the work,
 goes on at half of it and at the whole, 128x128 -> 256x256, and is given texture there; `launch/minutes.sh` does so
@@ -60,7 +60,7 @@ STAGES: dict[str, dict[str, object]] = {
 
 
 def get_config(stage: str = "half") -> Config:
-    """Returns one of the four runs that models in the box come from."""
+    """Returns one of the four runs that bundled models come from."""
     config = Config()
     config.geometry.masks_per_batch = "each"
     config.model.width = 32
@@ -72,7 +72,7 @@ def get_config(stage: str = "half") -> Config:
     config.data.path = "data/photographs"
     config.data.scale = (0.75, 1.0)
     config.data.color = 0.3
-    for setting, value in pick(STAGES, stage, "configs/boxed.py's run").items():
+    for setting, value in pick(STAGES, stage, "configs/bundled.py's run").items():
         section, field = setting.split(".")
         setattr(getattr(config, section), field, value)
     return config

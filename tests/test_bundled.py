@@ -1,4 +1,4 @@
-"""The models in the box: they are as small as their cards say, and ahead of every fill on pictures they never saw."""
+"""The bundled models: they are as small as their cards say, and ahead of every fill on pictures they never saw."""
 
 import re
 from pathlib import Path
@@ -9,19 +9,19 @@ import pytest
 from PIL import Image
 
 from configs import between
-from configs import boxed as around
+from configs import bundled as around
 from srn_jax import extrapolate, geometry, load_generator
 from srn_jax.config import resolve
 from srn_jax.demo import __main__ as demo
 from srn_jax.evaluate import metrics
 from srn_jax.evaluate.fills import FILLS, SLOW_FILLS
-from srn_jax.generators.generator import DEFAULT_BETWEEN, KINDS, boxed, boxed_around, loadable
+from srn_jax.generators.bundled import DEFAULT_BETWEEN, KINDS, bundled, bundled_around, loadable
 from srn_jax.train.start import start_from
 from srn_jax.train.state import build_networks
 from tests import tiny
 
 CARDS = Path(__file__).parent.parent / "docs" / "models"
-NAMES = list(boxed())
+NAMES = list(bundled())
 SIDES = {"scenes": 64, "birds": 128, "garments": 128}  # pixels of the known picture; the canvas has twice as many
 GEOMETRY = {name: ((side, side), (2 * side, 2 * side), "random") for name, side in SIDES.items()}
 GEOMETRY["between"] = ((64, 64), (64, 128), "between")
@@ -52,8 +52,8 @@ def test_each_has_a_card_and_each_card_a_model():
     assert sorted(card.stem for card in CARDS.glob("*.md")) == sorted(NAMES)
     assert NAMES == ["scenes", "between", "birds", "garments"]  # the default first
     assert all(name in loadable() for name in NAMES)
-    assert demo.parse([]).checkpoint == boxed_around() == [name for name in NAMES if name != DEFAULT_BETWEEN]
-    assert set(KINDS) >= set(boxed_around())
+    assert demo.parse([]).checkpoint == bundled_around() == [name for name in NAMES if name != DEFAULT_BETWEEN]
+    assert set(KINDS) >= set(bundled_around())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,7 +61,7 @@ def test_it_is_as_its_card_says(name):
     card = (CARDS / f"{name}.md").read_text()
     generator = load_generator(name)
     count = sum(leaf.size for leaf in jax.tree.leaves(generator.params))
-    megabytes = sum(file.stat().st_size for file in boxed()[name].rglob("*") if file.is_file()) / 1e6
+    megabytes = sum(file.stat().st_size for file in bundled()[name].rglob("*") if file.is_file()) / 1e6
     assert megabytes < 8
     assert f"{count:,} parameters, {megabytes:.1f} MB" in card
     assert (generator.known, generator.canvas, generator.margins) == GEOMETRY[name]
