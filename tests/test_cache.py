@@ -14,7 +14,7 @@ from srn_jax.programs import cache
 
 PROGRAM = """
 import jax, jax.numpy as jnp
-from srn_jax import allocator, cache
+from srn_jax.programs import allocator, cache
 allocator.keep_freed_memory()
 cache.keep_programs()
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

@@ -17,10 +17,11 @@ from PIL import Image
 from scipy import stats
 
 from srn_jax import SRN, Generator, expand, extrapolate
+from srn_jax.data.photographs import spread
 from srn_jax.errors import InputError
 from srn_jax.evaluate import __main__ as program
 from srn_jax.evaluate import sheets, summary
-from srn_jax.evaluate.crops import CanvasCrops, open_pictures, spread
+from srn_jax.evaluate.crops import CanvasCrops, open_pictures
 from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
 from srn_jax.evaluate.judge import ALL_FILLS, CanvasJudge
 from srn_jax.infer.windows import Box
@@ -138,7 +139,7 @@ def test_unreadable_pictures_are_named_and_left_out(generator, photos):
 
 @pytest.mark.parametrize(("count", "limit", "numbers"), [(5, None, [0, 1, 2, 3, 4]), (5, 2, [0, 4]), (3, 9, [0, 1, 2])])
 def test_a_limit_is_spread_over_all(count, limit, numbers):
-    assert list(spread(count, limit)) == numbers
+    assert spread(count, limit) == numbers
 
 
 def rows(*values: float) -> list[dict[str, float]]:

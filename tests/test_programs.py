@@ -136,7 +136,7 @@ def test_what_the_system_refuses_is_named_in_one_line(locked, tmp_path, argument
 def test_ctrl_c_is_not_lost_in_a_finalizer():
     code = """
 import os, signal, time
-from srn_jax import interruption
+from srn_jax.programs import interruption
 
 class Dying:
     def __del__(self):

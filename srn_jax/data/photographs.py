@@ -51,6 +51,11 @@ _WAITS = (0.1, 0.5, 2.0)  # seconds between tries
 Split = tuple[Pictures, Pictures]  # for training, held out
 
 
+def spread(count: int, at_most: int | None) -> list[int]:
+    """Returns `at_most` of the numbers below `count`, evenly over all of them, both ends among them; None is all."""
+    return np.unique(np.linspace(0, count - 1, min(at_most or count, count)).round().astype(int)).tolist()
+
+
 def left_to_train(count: int, data: Data, title: str) -> int:
     """Returns how many of `count` pictures are trained on where the last `data.held_out` of them are held out.
 
@@ -155,7 +160,7 @@ class Photographs:
         Of more than `at_most`, so many are looked at, spread over all of them.
         """
         found, total = False, len(self.pictures)
-        for index in np.unique(np.linspace(0, total - 1, min(at_most, total)).round().astype(int)).tolist():
+        for index in spread(total, at_most):
             if (picture := self.read(index)) is not None:
                 found = True
                 yield picture

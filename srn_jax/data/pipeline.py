@@ -21,7 +21,7 @@ from srn_jax import geometry
 from srn_jax.config import AUTO, Data, Geometry
 from srn_jax.data.augment import jitter_color
 from srn_jax.data.crops import CROPS
-from srn_jax.data.photographs import Count, Found, Photographs, Pictures, Unreadable
+from srn_jax.data.photographs import Count, Found, Photographs, Pictures, Unreadable, spread
 from srn_jax.errors import pick
 
 _THREADS = 4  # of a process: more gain little
@@ -126,7 +126,7 @@ class HeldOut:
 
     def spread(self, count: int) -> "HeldOut":
         """Returns `count` of the crops (all, if there are fewer), spread over all of them."""
-        chosen = np.unique(np.linspace(0, len(self.images) - 1, min(count, len(self.images))).round().astype(int))
+        chosen = spread(len(self.images), count)
         return HeldOut(self.images[chosen], self.masks[chosen])
 
 

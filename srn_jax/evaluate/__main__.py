@@ -12,10 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from srn_jax.config.numbers import MOST_SEED
+from srn_jax.data.photographs import spread
 from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, fail, refused
 from srn_jax.evaluate import page, perceptual, sheets, summary
-from srn_jax.evaluate.crops import CanvasCrops, Crops, open_pictures, spread
+from srn_jax.evaluate.crops import CanvasCrops, Crops, open_pictures
 from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
 from srn_jax.evaluate.judge import CanvasJudge, Judge, Judged, Scores
 from srn_jax.evaluate.perceptual import Networks
@@ -101,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def evaluate(judge: Judge, networks: Networks, crops: Crops, folder: Path, options: argparse.Namespace) -> str:
     """Judges `crops` and writes all files to `folder`; returns the tables."""
-    numbers, skipped = list(spread(len(crops), options.limit)), []
+    numbers, skipped = spread(len(crops), options.limit), []
     scores: dict[str, list[Scores]] = {system: [] for system in judge.systems}
     features: dict[str, list[np.ndarray]] = {}
     order: list[tuple[float, int]] = []

@@ -1,7 +1,6 @@
 """What is judged: a window of each picture of a collection, and where its known part lies."""
 
 import abc
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -159,8 +158,3 @@ def open_pictures(data: str, split: str) -> Pictures:
             f"or {others}"
         )
     return SOURCES[source](Data(source=source, path=rest))[1]
-
-
-def spread(count: int, limit: int | None) -> Iterator[int]:
-    """Yields the numbers of `limit` of `count` pictures, spread over all of them; of all without a limit."""
-    yield from np.unique(np.linspace(0, count - 1, min(limit or count, count)).round().astype(int)).tolist()

@@ -123,8 +123,7 @@ class FullResolutionJudge(Judge):
             if self._detail and has_detail(crop):
                 completed[self.detailed] = self._expanded(crop, detail=True)
             completed |= {name: images[place] for name, images in fills.items()}
-            truth, mask = np.float32(crop.image) / 255, crop.mask
-            scores = {name: metrics.scores(np.float32(image) / 255, truth, mask) for name, image in completed.items()}
+            scores = {name: metrics.scores_of_bytes(image, crop.image, crop.mask) for name, image in completed.items()}
             in_numbers = {name: {key: float(one) for key, one in row.items()} for name, row in scores.items()}
             yield Judged(number, crop, completed, in_numbers, {})
 

@@ -220,4 +220,4 @@ def _paint(
 def _score(
     completed: UInt8[Array, "b h w 3"], truth: UInt8[Array, "b h w 3"], masks: Float[Array, "b h w 1"]
 ) -> dict[str, Float[Array, " b"]]:
-    return jax.vmap(metrics.scores)(jnp.float32(completed) / 255, jnp.float32(truth) / 255, masks)
+    return jax.vmap(metrics.scores_of_bytes)(completed, truth, masks)

@@ -5,7 +5,7 @@ from typing import Any
 import dm_pix
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float, UInt8
 
 SSIM_WINDOW = 11  # pixels, Gaussian of sigma 1.5, population covariance (Wang et al., 2004)
 _GREY_LEVEL = 1 / 255  # the least step of an 8-bit picture
@@ -51,6 +51,14 @@ def scores(
         "step": step,
         "sharpness": _relative(_gradients(completed, mask), _gradients(truth, mask)),
     }
+
+
+@jax.jit
+def scores_of_bytes(
+    completed: UInt8[ArrayLike, "h w 3"], truth: UInt8[ArrayLike, "h w 3"], mask: Float[ArrayLike, "h w 1"]
+) -> dict[str, Float[Array, ""]]:
+    """Returns `scores` of pictures of 8 bits, as every table has them."""
+    return scores(jnp.float32(completed) / 255, jnp.float32(truth) / 255, jnp.asarray(mask))
 
 
 def _seam(

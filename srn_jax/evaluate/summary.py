@@ -1,10 +1,11 @@
 """From scores of single pictures to means with intervals and medians, and to the tables that show them."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
+from scipy import special
 
 EXACT_DB = 100.0  # what a picture counts as that is met exactly
 
@@ -29,6 +30,7 @@ COLUMNS = (
     Column("step", "step at the border", 2, "near 1"),
     Column("sharpness", "sharpness", 2, "near 1"),
 )
+OF_A_RUN = ("psnr_unknown", "ssim_unknown", "psnr", "ssim")  # what a training's own table shows
 _MEDIANS = ("psnr_unknown", "step", "sharpness")  # what the table of medians shows
 LPIPS = Column("lpips", "LPIPS", 3, "lower")  # where its weights are given; has a table of its own
 EXPLANATION = (
@@ -70,24 +72,33 @@ def mean(values: Float[np.ndarray, " n"]) -> Mean:
     if not len(values):
         return Mean(float("nan"), float("nan"), 0)
     error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-    half = float(stats.t.ppf(0.975, len(values) - 1) * error) if len(values) > 1 else float("nan")
+    half = float(special.stdtrit(len(values) - 1, 0.975) * error) if len(values) > 1 else float("nan")
     return Mean(float(values.mean()), half, len(values), float(np.median(values)))
 
 
 def rows(summary: dict[str, dict[str, Mean]]) -> list[list[str]]:
     """Returns a table of {system: means} in words: a heading, and a row a system."""
-    found = [["system", *(column.heading for column in COLUMNS)]]
-    for system, row in summary.items():
-        found.append([system, *(in_words(row[column.name], column.decimals) for column in COLUMNS)])
-    return found
+    return _table("system", summary, [column.name for column in COLUMNS], in_words)
+
+
+def rows_of_a_run(summary: dict[str, dict[str, Mean]]) -> list[list[str]]:
+    """Returns a table of few means without intervals: of crops that come of the same few pictures these say nothing."""
+    return _table("system", summary, OF_A_RUN, lambda one, decimals: _in_digits(one.mean, decimals))
 
 
 def medians(summary: dict[str, dict[str, Mean]]) -> list[list[str]]:
     """Returns a table of a few scores' medians, for those whose means single pictures can move far."""
-    columns = [column for column in COLUMNS if column.name in _MEDIANS]
-    found = [["medians", *(column.heading for column in columns)]]
+    return _table("medians", summary, _MEDIANS, lambda one, decimals: _in_digits(one.median, decimals))
+
+
+def _table(
+    title: str, summary: dict[str, dict[str, Mean]], names: Sequence[str], words: Callable[[Mean, int], str]
+) -> list[list[str]]:
+    columns = [column for column in COLUMNS if column.name in names]
+    ordered = sorted(columns, key=lambda column: names.index(column.name))
+    found = [[title, *(column.heading for column in ordered)]]
     for system, row in summary.items():
-        found.append([system, *(_in_digits(row[column.name].median, column.decimals) for column in columns)])
+        found.append([system, *(words(row[column.name], column.decimals) for column in ordered)])
     return found
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import jax
 import numpy as np
 
-from srn_jax.data.photographs import Pictures
-from srn_jax.evaluate.crops import CanvasCrops, Crop, spread
+from srn_jax.data.photographs import Pictures, spread
+from srn_jax.evaluate.crops import CanvasCrops, Crop
 from srn_jax.evaluate.fills import FILLS, SLOW_FILLS
 from srn_jax.evaluate.judge import CanvasJudge, Scores
 from srn_jax.evaluate.summary import EXACT_DB, Mean, mean

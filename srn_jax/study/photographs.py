@@ -8,9 +8,9 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from srn_jax.data.photographs import Pictures
+from srn_jax.data.photographs import Pictures, spread
 from srn_jax.errors import InputError
-from srn_jax.evaluate.crops import Crop, spread
+from srn_jax.evaluate.crops import Crop
 from srn_jax.evaluate.full_resolution import FullResolutionCrops
 from srn_jax.evaluate.judge import ALL_FILLS
 from srn_jax.evaluate.sheets import known_on_grey

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from srn_jax.data.photographs import spread
 from srn_jax.errors import InputError
 from srn_jax.evaluate import page, sheets, summary
-from srn_jax.evaluate.crops import spread
 from srn_jax.pictures.reading import decode
 from srn_jax.programs import files
 from srn_jax.study import answers

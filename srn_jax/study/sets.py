@@ -10,8 +10,8 @@ from jaxtyping import UInt8
 from PIL import Image
 from tqdm import tqdm
 
+from srn_jax.data.photographs import spread
 from srn_jax.errors import InputError
-from srn_jax.evaluate.crops import spread
 from srn_jax.evaluate.sheets import known_on_grey
 from srn_jax.geometry import Size
 from srn_jax.pictures.folders import list_pictures

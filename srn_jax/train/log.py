@@ -3,18 +3,27 @@
 import contextlib
 import json
 import math
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
 
 from srn_jax.pictures.arrays import write_png
 from srn_jax.programs import files
+
+# tensorboardX imports PyTorch where it is installed, for what we never use: seconds, and 200 MB.
+_hidden = {"torch"} - sys.modules.keys()
+for _name in _hidden:
+    sys.modules[_name] = None  # importing it fails  # pyright: ignore[reportArgumentType]
+from tensorboardX import summary  # noqa: E402
+from tensorboardX.event_file_writer import EventsWriter  # noqa: E402
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # noqa: E402  # pyright: ignore[reportAttributeAccessIssue]
+
+for _name in _hidden:
+    del sys.modules[_name]
 
 
 class Log:

@@ -14,8 +14,9 @@ from srn_jax.config import Config, feature_layers
 from srn_jax.data.pipeline import HeldOut
 from srn_jax.errors import InputError
 from srn_jax.evaluate import held_out as judging
-from srn_jax.evaluate import sheets
+from srn_jax.evaluate import sheets, summary
 from srn_jax.generators.generator import Generator
+from srn_jax.programs import allocator
 from srn_jax.train import hosts, sharding, workdir
 from srn_jax.train.checkpoint import METRIC, Checkpoints, shapes_of
 from srn_jax.train.feed import Feed
@@ -150,6 +151,7 @@ def _train_phase(run: _Run, step: Step, state: TrainState, label: str) -> TrainS
             worked = time.perf_counter() - step_started
             feed.worked(worked)
             if bar is None:  # the first step compiles: its time would spoil the rate
+                allocator.give_back_freed_memory()  # or the next phase's compiling would come on top of it
                 _say(f"{label}, {kind}: compiled and first step done in {time.perf_counter() - started:.1f} s")
                 bar = _progress_bar(f"{label}, {kind}", (last - number + 1) * images_per_step, images_per_step)
                 stack.enter_context(bar)
@@ -202,7 +204,8 @@ def _report_step(
             completed = judging.complete(_generator(run, state), held_out)
         except InputError as error:  # finite losses, but parameters beyond all bounds
             raise _diverged(run, number, str(error)) from error
-        scores = _first_host_s(judging.mean_scores(completed, held_out))
+        means = judging.mean_scores(completed, held_out)
+        scores = _first_host_s({name: means[name].mean for name in summary.OF_A_RUN})
         _say(f"step {number}: held-out PSNR of the unknown region {scores[METRIC]:.2f} dB")
     if logged and values["gradient_norm"] == 0.0:
         _say(

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from srn_jax.evaluate import held_out as judging
-from srn_jax.evaluate import sheets
+from srn_jax.evaluate import sheets, summary
 from srn_jax.evaluate.fills import FILLS
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import BETWEEN
@@ -25,7 +25,7 @@ def report(outcome: Outcome, workdir: Path) -> None:
     completed = {painter: judging.complete(outcome.generator, held_out)}
     completed |= {name: judging.fill(name, held_out) for name in FILLS}
     scores = {system: judging.mean_scores(images, held_out) for system, images in completed.items()}
-    table = judging.format_table(scores)
+    table = summary.markdown(summary.rows_of_a_run(scores))
     print(f"\n{len(held_out.images)} crops of held-out photographs, none of which was trained on:\n\n{table}\n")
     few = held_out.spread(_ROWS)
     columns = {"known": sheets.known_on_grey(few.images, few.masks), painter: judging.complete(outcome.generator, few)}
@@ -33,7 +33,7 @@ def report(outcome: Outcome, workdir: Path) -> None:
     sheet = workdir / "contact_sheet.png"
     write_png(sheet, sheets.contact_sheet(columns))
     scores_file = workdir / "scores.json"
-    files.write_text(scores_file, json.dumps(scores, indent=2) + "\n")
+    files.write_text(scores_file, json.dumps(_numbers(scores), indent=2) + "\n")
     here = _relative(workdir)
     print(
         f"look at        {_relative(sheet)}\n"
@@ -42,6 +42,10 @@ def report(outcome: Outcome, workdir: Path) -> None:
         f"checkpoint     {_relative(outcome.checkpoint) if outcome.checkpoint else 'none'}\n"
         f"{own_photos(outcome.generator, here)}"
     )
+
+
+def _numbers(scores: dict[str, dict[str, summary.Mean]]) -> dict[str, dict[str, float]]:
+    return {system: {name: row[name].mean for name in summary.OF_A_RUN} for system, row in scores.items()}
 
 
 def own_photos(generator: Generator, here: str) -> str:
