@@ -200,7 +200,7 @@ def _choose(worst_first: list[int]) -> dict[str, list[int]]:
 
 def _shown(one: Judged) -> dict[str, np.ndarray]:
     """Returns a row of a sheet."""
-    known = sheets.known_on_grey(one.crop.image[None], one.crop.mask[None])[0]
+    known = sheets.known_on_grey(one.crop.image, one.crop.mask)
     pictures = {"known": known} | one.completed | {"truth": one.crop.image}
     return {name: sheets.shrunk(picture) for name, picture in pictures.items()}
 

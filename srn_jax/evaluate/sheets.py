@@ -11,8 +11,10 @@ Images = UInt8[np.ndarray, "n h w 3"]
 _LONGEST = 400  # pixels, of a picture on a sheet of a report
 
 
-def known_on_grey(images: Images, masks: Float[np.ndarray, "n h w 1"]) -> Images:
-    """Returns the pictures with their unknown region in grey."""
+def known_on_grey(
+    images: UInt8[np.ndarray, "*n h w 3"], masks: Float[np.ndarray, "*n h w 1"]
+) -> UInt8[np.ndarray, "*n h w 3"]:
+    """Returns one picture, or several, with the unknown region in grey."""
     return np.where(masks > 0.5, np.uint8(128), images)
 
 

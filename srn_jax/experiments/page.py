@@ -67,9 +67,7 @@ def figure(judged: Mapping[str, Judged]) -> UInt8[np.ndarray, "sheet_h sheet_w 3
     """Returns known | rows ... | truth of the pictures that are kept."""
     first = next(iter(judged.values()))
     crops = [first.crops[number] for number in sorted(first.crops)]
-    columns: dict[str, list[np.ndarray]] = {
-        "known": [sheets.known_on_grey(crop.image[None], crop.mask[None])[0] for crop in crops]
-    }
+    columns: dict[str, list[np.ndarray]] = {"known": [sheets.known_on_grey(crop.image, crop.mask) for crop in crops]}
     columns |= {label: [one.shown[number] for number in sorted(one.shown)] for label, one in judged.items()}
     return sheets.contact_sheet(columns | {"truth": [crop.image for crop in crops]})
 
@@ -81,7 +79,7 @@ def places(judged: Mapping[str, Judged]) -> UInt8[np.ndarray, "sheet_h sheet_w 3
         columns[label] = []
         for number in sorted(one.shown):
             crop = one.crops[number]
-            columns[label] += [sheets.known_on_grey(crop.image[None], crop.mask[None])[0], one.shown[number]]
+            columns[label] += [sheets.known_on_grey(crop.image, crop.mask), one.shown[number]]
     first = next(iter(judged.values()))
     truth = [first.crops[number].image for number in sorted(first.crops)]
     return sheets.contact_sheet(columns | {"truth": [image for image in truth for _ in range(2)]})

@@ -81,7 +81,7 @@ class Photographs:
                 if crop is None:
                     tqdm.write(f"skipped {self._crops.why_not(number)}", file=sys.stderr)
                     continue
-                known = known_on_grey(crop.image[None], crop.mask[None])[0]
+                known = known_on_grey(crop.image, crop.mask)
                 yield Completed(crop.name, known, {name: method(crop) for name, method in self._methods.items()})
 
 
