@@ -4,10 +4,8 @@
 
 Data: the 12,000 training photographs of TFDS's stanford_dogs; 1,000 of its 8,580 test photographs are judged.
 `python -m srn_jax.data prepare stanford_dogs` fetches it, and makes it ready.
-Pictures of your own: `--config.data.source=folder --config.data.path=FOLDER`.
-Weights: VGG-19 in `loss.vgg`; `python -m srn_jax.vgg --download` fetches it, other files are read too (--help).
-Schedule: 40,000 + 40,000 steps of batch 16 at 1e-4, the defaults; the paper trains 40,000 to 80,000 a phase.
-Hardware and hours: not measured here yet. Expected score: not measured here yet.
+Weights, schedule, pictures of your own: as all of the paper's, docs/data.md.
+Hardware and hours, expected score: not measured here yet.
 """
 
 from srn_jax.config import Config

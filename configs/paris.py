@@ -4,10 +4,8 @@
 
 Data: the 14,900 training photographs of Pathak et al. (2016) below `data.path`; their 100 to evaluate are held out.
 `python -m srn_jax.data prepare paris_streetview` says how to come by them, and checks what is there.
-Pictures of your own: `--config.data.source=folder --config.data.path=FOLDER`.
-Weights: VGG-19 in `loss.vgg`; `python -m srn_jax.vgg --download` fetches it, other files are read too (--help).
-Schedule: 40,000 + 40,000 steps of batch 16 at 1e-4, the defaults; the paper trains 40,000 to 80,000 a phase.
-Hardware and hours: not measured here yet. Expected score: not measured here yet.
+Weights, schedule, pictures of your own: as all of the paper's, docs/data.md.
+Hardware and hours, expected score: not measured here yet.
 """
 
 from srn_jax.config import Config
