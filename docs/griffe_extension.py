@@ -3,39 +3,48 @@
 import re
 from typing import Any
 
-from griffe import Attribute, Class, Docstring, Extension, Function
+from griffe import Class, Docstring, Extension, Function, Object
+
+_SETTING = re.compile(r"^    (?P<name>\w+): [^=]+ = (?P<default>.+?)(?:  # (?P<comment>.+))?$")
 
 
 class HouseStyle(Extension):
-    """Reads a setting's comment as its docstring, and `left, right: [h, w, 3]` as what both arguments are."""
-
-    def on_attribute(self, *, attr: Attribute, **kwargs: Any) -> None:
-        """Gives an attribute without a docstring its comment, `name: type = default  # what it means`."""
-        del kwargs
-        line = "" if attr.lineno is None else attr.lines_collection[attr.filepath][attr.lineno - 1]
-        if not attr.has_docstring and (comment := re.search(r"  # (.+)$", line)):
-            attr.docstring = Docstring(comment[1], lineno=attr.lineno, parent=attr)
+    """Reads `name: type = default  # what it means` and `left, right: [h, w, 3]` as they are meant."""
 
     def on_function(self, *, func: Function, **kwargs: Any) -> None:
-        """Parts arguments that a docstring describes together: each gets the description."""
+        """Parts arguments that a docstring describes together."""
         del kwargs
-        _part(func.docstring, {parameter.name for parameter in func.parameters})
+        _part(func, {parameter.name for parameter in func.parameters})
 
     def on_class(self, *, cls: Class, **kwargs: Any) -> None:
-        """Parts attributes likewise."""
+        """Parts attributes likewise; gives a dataclass of settings a list of them, with default and comment."""
         del kwargs
-        _part(cls.docstring, set(cls.members))
+        _part(cls, set(cls.members))
+        found = [one for line in cls.source.splitlines() if (one := _SETTING.match(line))]
+        rows = [f"  {one['name']}: `{_value(one['default'])}`; {one['comment'] or ''}".rstrip("; ") for one in found]
+        if "dataclass" in cls.labels and cls.docstring and rows and "Attributes:" not in cls.docstring.value:
+            text = "\n".join([cls.docstring.value, "", "Attributes:", *rows])
+            cls.docstring = Docstring(text, lineno=cls.docstring.lineno, parent=cls)
 
 
-def _part(docstring: Docstring | None, known: set[str]) -> None:
-    if docstring is None:
+def _value(default: str) -> str:
+    return re.sub(r"field\(default_factory=(\w+)\)", r"\1()", default)
+
+
+def _part(described: Object, known: set[str]) -> None:
+    """Gives each of the names in `known` that a docstring describes together its own description.
+
+    Of `InputError (a ValueError)` the name is left, which becomes a link.
+    """
+    if described.docstring is None:
         return
 
     def part(found: re.Match[str]) -> str:
         names = found["names"].split(", ")
-        return (
-            "".join(f"{found['indent']}{name}: {found['text']}" for name in names) if known >= set(names) else found[0]
-        )
+        if not known.issuperset(names):
+            return found[0]
+        return "".join(f"{found['indent']}{name}: {found['text']}" for name in names)
 
     entry = r"^(?P<indent> +)(?P<names>\w+(?:, \w+)+): (?P<text>.*(?:\n|\Z)(?:^(?P=indent) +.*(?:\n|\Z))*)"
-    docstring.value = re.sub(entry, part, docstring.value, flags=re.MULTILINE)
+    text = re.sub(entry, part, described.docstring.value, flags=re.MULTILINE)
+    described.docstring.value = re.sub(r"^( +\w+Error) \(an? \w+\):", r"\1:", text, flags=re.MULTILINE)

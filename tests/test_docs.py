@@ -74,6 +74,21 @@ def test_lines_of_prose_are_short(page):
     assert [line for line in lines if len(line) > LONGEST and not may_be_long.match(line.strip())] == []
 
 
+def pages_of(navigation: Any) -> list[str]:
+    """Returns the pages in a part of mkdocs' navigation."""
+    if isinstance(navigation, str):
+        return [navigation]
+    parts = navigation.values() if isinstance(navigation, dict) else navigation
+    return [page for part in parts for page in pages_of(part)]
+
+
+def test_every_page_is_in_the_navigation_of_the_site():
+    yaml = pytest.importorskip("yaml")
+    listed = pages_of(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
+    places = [page.relative_to(ROOT / "docs" if page.is_relative_to(ROOT / "docs") else ROOT) for page in PAGES]
+    assert sorted(listed) == sorted([*map(str, places), "extrapolate.md"])  # the last one is made of the notebook
+
+
 def test_the_readme_is_short_and_tells_how_to_test():
     lines = (ROOT / "README.md").read_text().splitlines()
     assert len(lines) < 130
