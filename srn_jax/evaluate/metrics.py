@@ -26,8 +26,7 @@ def scores(
     least, in 1 + (m - t) / max(t, 1 / 255), which is m / t otherwise. `sharpness` is the mean gradient of the luma over
     the unknown region, over that of the truth, which counts as a grey level at least, as for `step`: less than 1 is a
     blur, more is noise; gradients are the lengths of the steps to the right and downward, of pixels that have both
-    neighbors. Equal pictures have infinite PSNR; an empty
-    region or border gives NaN.
+    neighbors. Equal pictures have infinite PSNR; an empty region or border gives NaN.
 
     Args:
       completed, truth: RGB in [0, 1].

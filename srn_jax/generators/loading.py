@@ -20,7 +20,10 @@ def load_generator(path: str | Path = DEFAULT) -> Generator:
 
     Args:
       path: a run's workdir, its `checkpoints` folder, or one checkpoint in it; or the name of a bundled model, as
-        "birds" (a folder of that name is "./birds"). By default the one for ordinary photographs.
+        "birds" (a folder of that name is "./birds"). By default "scenes", the one for ordinary photographs.
+
+    Returns:
+      Its parameters in float32, with the network and the geometry of its training.
 
     Raises:
       InputError: `path` is no path, its folder is missing, is no checkpoint, or has files that are missing or damaged.

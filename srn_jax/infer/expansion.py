@@ -165,6 +165,11 @@ def plan_expansion(params: Any, size: tuple[SupportsIndex, SupportsIndex], margi
 
     `passes` is how often the network runs, `picture` the size at which it sees the picture, `rounds` the windows.
 
+    Args:
+      params: a `Generator`.
+      size: of the picture, pixels.
+      margins: (top, bottom, left, right), pixels of the picture, 0 or more.
+
     Raises:
       InputError: `params` is no Generator, or margins are negative, no whole numbers, or all 0.
     """

@@ -79,6 +79,9 @@ def extrapolate_stream(
     whatever the masks. Where there are several devices, they paint in turn; what they paint is the same.
 
     Args:
+      params, model, rounding: as `extrapolate` takes them.
+      pictures: (img, mask) pairs as `extrapolate` takes them, of any sizes; a list, or an iterator, which is read while
+        the work goes on.
       ahead: how many batches are on each device, or wait for it, when a picture is asked for.
       expected: about how many pictures there are: each device that is used has 8 of them at least. For 100 and more a
         program is compiled that may be faster, and takes 5 to 10 s longer to compile on a CPU
@@ -87,7 +90,11 @@ def extrapolate_stream(
         keeps more devices at work; by default as suits the backend. On a CPU it is one by one, whatever is asked for,
         so that the canvases are the same bit for bit.
 
+    Yields:
+      For each pair [H, W, 3] in the dtype of its img; or a batch of them, as `extrapolate`.
+
     Raises:
+      InputError (a ValueError): an argument that does not fit.
       PictureError (an InputError): as `extrapolate`, for the picture that it names by its number, from 0.
     """
     most_ahead = whole("ahead", ahead, 0, 2**31, "0 or more, a whole number of pictures")

@@ -59,6 +59,11 @@ class JoinPlan(NamedTuple):
 def plan_join(params: Any, left: Any, right: Any, gap: Any) -> JoinPlan:
     """Returns how `join` joins pictures of (height, width) `left` and `right`.
 
+    Args:
+      params: a `Generator` that was trained between two pictures.
+      left, right: (height, width) of the pictures, pixels.
+      gap: pixels of the result, 1 or more.
+
     Raises:
       InputError: `params` is no Generator, or was not trained to paint between two pictures; `gap` is no number of
         pixels, or 0.

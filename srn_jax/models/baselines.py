@@ -30,7 +30,7 @@ class EncoderDecoder(nn.Module):
 class ED(nn.Module):
     """ED: SRN-HR's trunk alone, from the known picture and the mask to the canvas in one stage, without CPN.
 
-    Called, and described, as `SRN`; any known rectangle suits, and the canvas' sides are multiples of 4. The paper
+    Called as `SRN`; any known rectangle suits, and the canvas' sides are multiples of 4. The paper
     says no more of it than "encoder-decoder"; the head is that of CPN (n/2 features, then 3).
 
     Attributes:
@@ -51,8 +51,8 @@ class CA(nn.Module):
     """CA: generative inpainting with contextual attention (Yu et al., CVPR 2018; its code's version 1).
 
     A coarse encoder-decoder; then, on its completed picture, a refinement of two branches, one dilated convolutions
-    and one contextual attention, which are joined and decoded. Called, and described, as `SRN`; any known rectangle
-    suits, and the canvas' sides are multiples of 4. The coarse prediction, for its loss, is sown into `STAGES`.
+    and one contextual attention, which are joined and decoded. Called as `SRN`; any known rectangle suits, and the
+    canvas' sides are multiples of 4. The coarse prediction, for its loss, is sown into `STAGES`.
 
     Attributes:
       width: n; its code's is 32.

@@ -50,7 +50,12 @@ class SRN(nn.Module):
 class SRNHR(nn.Module):
     """SRN-HR: FEN on the full canvas with the unknown part zeroed, no expansion, the same CPN (paper, section 4.1).
 
-    Called, and described, as `SRN`; any known rectangle suits, or two, and the canvas' sides are multiples of 4.
+    Called as `SRN`; any known rectangle suits, or two, and the canvas' sides are multiples of 4.
+
+    Attributes:
+      width: n; the paper's is 64.
+      normalization: a name in `ops.NORMALIZATIONS`.
+      blend: rho of context normalization.
     """
 
     width: int = 64
