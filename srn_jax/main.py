@@ -14,7 +14,7 @@ from srn_jax.errors import InputError, fail, refused
 from srn_jax.programs import allocator, cache, files, interruption
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", help_string="configuration file; --config.x.y=z overrides a setting"
+    "config", help_string="configuration file, or the name of one of configs/; --config.x.y=z overrides a setting"
 )
 _COORDINATOR = flags.DEFINE_string(
     "coordinator",

@@ -35,7 +35,7 @@ def test_every_program_is_listed(capsys):
     assert set(programs.PROGRAMS) == there
     programs.main([])
     printed = capsys.readouterr().out
-    assert all(f"  python -m srn_jax.{name} " in printed for name in there)
+    assert all(f"\n  {'train' if name == 'main' else name} " in printed for name in there)
 
 
 def test_version(capsys):

@@ -6,13 +6,12 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from absl import flags
 from ml_collections import config_flags
 
-from srn_jax.config import AUTO, Config
+from srn_jax.config import AUTO, Config, shipped
 from srn_jax.errors import InputError, brief, fail, innermost
 
 # What absl and Python say of a value that is of another type than its setting, and what the setting takes.
@@ -37,8 +36,7 @@ config_flags.register_flag_parser_for_type(Any, _WholeNumber())
 def parse_or_fail(argv: list[str]) -> list[str]:
     """Returns what `flags.FLAGS(argv)` does; ends the program with one line where it would raise."""
     try:
-        _check_names(argv)
-        return flags.FLAGS(argv)
+        return flags.FLAGS(_checked(argv))
     except SystemExit:  # --help, which absl ends with status 1
         sys.exit(0)
     except InputError as error:
@@ -70,24 +68,30 @@ def _in_file(error: BaseException) -> Exception:
     return InputError(f"the configuration cannot be read: {error} ({place.filename}, line {place.lineno})")
 
 
-def _check_names(argv: list[str]) -> None:
-    """Raises InputError where --config names no file, or --config.x no setting; says which there are."""
-    for argument, following in zip(argv, [*argv[1:], ""], strict=True):
+def _checked(argv: list[str]) -> list[str]:
+    """Returns `argv` with what --config names as a file's path.
+
+    Raises:
+      InputError: --config names no configuration file, or --config.x no setting; it says which there are.
+    """
+    checked = list(argv)
+    for place, argument in enumerate(argv):
         name, equals, value = argument.lstrip("-").partition("=")
         if not argument.startswith("-") or name.partition(".")[0] != "config":
             continue
-        if name == "config":
-            _check_file(value if equals else following)
-        else:
+        if name != "config":
             _check_setting(name.removeprefix("config."))
+        elif equals:
+            checked[place] = f"--config={_with_path(value)}"
+        elif place + 1 < len(argv):  # else absl says that a value is missing
+            checked[place + 1] = _with_path(argv[place + 1])
+    return checked
 
 
-def _check_file(value: str) -> None:
-    path = value.partition(":")[0]  # FILE:ARGUMENT hands the argument to the file's get_config
-    if not Path(path).is_file():
-        folder = Path(path).parent if Path(path).parent.is_dir() else Path("configs")
-        there = ", ".join(sorted(str(file) for file in folder.glob("*.py"))) or f"none in {folder}"
-        raise InputError(f"--config names {path!r}, which is no file; there are: {there}")
+def _with_path(value: str) -> str:
+    """Returns FILE or FILE:ARGUMENT, which hands the argument to the file's get_config, with the file's path."""
+    name, colon, argument = value.partition(":")
+    return f"{shipped.find(name)}{colon}{argument}"
 
 
 def _check_setting(name: str) -> None:

@@ -6,15 +6,22 @@ import sys
 import threading
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import NoReturn
 
 
 def ends_at_once() -> None:
     """Lets Ctrl-C end the process as the system does, until `run` or `is_noticed`; for our own programs alone."""
-    own = any(flag == "-m" and name.partition(".")[0] == "srn_jax" for flag, name in pairwise(sys.orig_argv))
     # Where it is ignored, as in the background of a shell's script, it stays so.
-    if own and sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if _is_own_program() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _is_own_program() -> bool:
+    """Returns whether this process is `python -m srn_jax...` as it starts, or our command, `srn-jax`."""
+    started = Path(sys.argv[0]).name if sys.argv else ""
+    named = any(flag == "-m" and name.partition(".")[0] == "srn_jax" for flag, name in pairwise(sys.orig_argv))
+    return started == "srn-jax" or (started == "-m" and named)
 
 
 def is_noticed() -> None:
