@@ -43,7 +43,7 @@ class Photographs:
         Args:
           pictures: the photographs.
           methods: models, with or without `:plain`, fills and REAL.
-          task: what is known of them, a name in `full_resolution.TASKS`.
+          task: what is known of them, a name in `tasks.TASKS`.
           seed: of where known parts lie, and of detail.
           limit: takes so many of them, spread over all.
           longest: those that are longer, in pixels, are made so long before anything else.
