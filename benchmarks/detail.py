@@ -27,7 +27,7 @@ from tqdm import tqdm
 from benchmarks import machine, options
 from benchmarks.memory import ProcessMemory
 from srn_jax.errors import InputError, fail
-from srn_jax.evaluate.full_resolution import MIDDLES, middle
+from srn_jax.evaluate.tasks import MIDDLES, middle
 from srn_jax.pictures.folders import list_pictures
 from srn_jax.pictures.reading import decode
 

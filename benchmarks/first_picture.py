@@ -90,7 +90,7 @@ def measure(folder: Path, rounds: int, size: tuple[int, int]) -> str:
         for row, (_, what) in ours.items():
             output, detail = folder / f"{what}.png", "on" if what == "with detail" else "off"
             given = ["--input", str(photo), "--output", str(output), "--ratio", "2", "--detail", detail, "--force"]
-            cache = ["--compilation_cache", str(folder / f"programs of {what} {number}")]  # warm follows cold
+            cache = ["--compilation-cache", str(folder / f"programs of {what} {number}")]  # warm follows cold
             found[row].append(took([sys.executable, "-m", "srn_jax.infer", *given, *cache]))
         if not number:
             apart = check_alike(folder / "peer.png", folder / "without detail.png")

@@ -101,7 +101,7 @@ def run(row: Row, photographs: Path, weights: Path, output: Path) -> Process:
         return took([sys.executable, "-m", "benchmarks.peer.folder", *folders, str(row.batch), str(row.workers)])
     command = [sys.executable, "-m", "srn_jax.infer", "--input", str(photographs), "--output", str(output)]
     command += ["--ratio", "2", "--detail", "off", "--format", "jpg", "--batch", str(row.batch), "--force"]
-    command += ["--compilation_cache", str(weights.with_name("programs"))]
+    command += ["--compilation-cache", str(weights.with_name("programs"))]
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={row.devices}"
     return took(command, {"XLA_FLAGS": flags})
 

@@ -139,7 +139,7 @@ def main() -> None:
     add = parser.add_argument
     add("--what", nargs="+", choices=WHAT, default=list(WHAT), help="(default: all)")
     add(
-        "--full_step_limit",
+        "--full-step-limit",
         type=options.at_least_1,
         default=2**30,
         metavar="PIXELS",

@@ -1,26 +1,20 @@
-"""Image extrapolation in JAX: the Semantic Regeneration Network (Wang, Tao, Shen, Jia, CVPR 2019)."""
+"""Image extrapolation in JAX: the Semantic Regeneration Network (Wang, Tao, Shen, Jia, CVPR 2019).
+
+The public names are in `__init__.pyi`; each is imported when it is first asked for.
+"""
 
 from srn_jax.programs import interruption
 
-interruption.ends_at_once()  # the imports below take a second
+interruption.ends_at_once()  # what programs import later takes seconds
 
-from srn_jax.errors import InputError  # noqa: E402
-from srn_jax.generators.generator import Generator  # noqa: E402
-from srn_jax.generators.loading import load_generator  # noqa: E402
-from srn_jax.infer import expand, extrapolate, extrapolate_stream, join  # noqa: E402
-from srn_jax.models.baselines import CA, ED  # noqa: E402
-from srn_jax.models.srn import SRN, SRNHR  # noqa: E402
+import lazy_loader  # noqa: E402
 
-__all__ = [
-    "CA",
-    "ED",
-    "SRN",
-    "SRNHR",
-    "Generator",
-    "InputError",
-    "expand",
-    "extrapolate",
-    "extrapolate_stream",
-    "join",
-    "load_generator",
-]
+_lazily, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("srn-jax")
+    return _lazily(name)

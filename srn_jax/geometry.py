@@ -6,16 +6,13 @@ the known picture's halves, which lie at the two ends of the canvas then; of one
 static; offsets and gaps are traced, so that new margins never compile anew.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from srn_jax.errors import pick
-
-Size = tuple[int, int]  # height, width in pixels
+from srn_jax.placing import Size, gap_of, offset_bounds
 
 
 class Part(NamedTuple):
@@ -121,55 +118,13 @@ def complete(
     return jnp.where(mask > 0.5, prediction, image)
 
 
-# How the known window is placed at training: slack = canvas - known -> the least and the greatest offset.
-Bounds = Callable[[Size], tuple[Size, Size]]
-
-
-def _random(slack: Size) -> tuple[Size, Size]:
-    return (0, 0), slack
-
-
-def _center(slack: Size) -> tuple[Size, Size]:
-    middle = slack[0] // 2, slack[1] // 2
-    return middle, middle
-
-
-def _top(slack: Size) -> tuple[Size, Size]:
-    middle = 0, slack[1] // 2
-    return middle, middle
-
-
-def _left(slack: Size) -> tuple[Size, Size]:
-    middle = slack[0] // 2, 0
-    return middle, middle
-
-
-AROUND: dict[str, Bounds] = {  # one picture
-    "random": _random,
-    "center": _center,
-    "top": _top,  # grows downward, and to both sides alike
-}
-BETWEEN: dict[str, Bounds] = {"between": _left}  # the known window's halves, at the left and the right end
-MARGINS: dict[str, Bounds] = AROUND | BETWEEN
-
-
-def offset_bounds(margins: str, canvas: Size, known: Size) -> tuple[Size, Size]:
-    """Returns the least and the greatest offset that `margins`, a name in `MARGINS`, places windows at."""
-    return pick(MARGINS, margins, "geometry.margins")((canvas[0] - known[0], canvas[1] - known[1]))
-
-
 def draw_offsets(margins: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Int[Array, "b 2"]:
-    """Returns one offset for each key, drawn from all that `margins`, a name in `MARGINS`, allows."""
+    """Returns one offset for each key, drawn from all that `margins`, a name in `placing.MARGINS`, allows."""
     least, greatest = (jnp.array(bound) for bound in offset_bounds(margins, canvas, known))
     return jax.vmap(lambda key: jax.random.randint(key, (2,), least, greatest + 1))(keys)
 
 
-def gap_of(margins: str, canvas: Size, known: Size) -> int:
-    """Returns how many columns `margins`, a name in `MARGINS`, leaves between the known window's halves."""
-    return canvas[1] - known[1] if margins in BETWEEN else 0
-
-
 def draw_masks(margins: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Float[Array, "b h w 1"]:
-    """Returns one filling mask for each key, the known window placed as `margins`, a name in `MARGINS`, says."""
+    """Returns one filling mask for each key, the known window lying as `margins` (in `placing.MARGINS`) says."""
     offset = draw_offsets(margins, keys, canvas, known)
     return unknown_mask(offset, canvas, known, gap_of(margins, canvas, known))

@@ -614,7 +614,7 @@ def test_a_judged_picture_shows_its_two_ends(generator, tmp_path):
     assert full is not None
     assert (full.image.shape, full.gap) == ((16, 32, 3), 16)
     np.testing.assert_array_equal(full.mask, two(16, 32, 8))
-    with pytest.raises(InputError, match=r"--full_resolution sides is for models that paint around one picture"):
+    with pytest.raises(InputError, match=r"--full-resolution sides is for models that paint around one picture"):
         FullResolutionCrops(open_pictures(str(photos), "test"), generator, 0, "sides")
 
 
@@ -626,7 +626,7 @@ def test_it_is_judged_beside_the_fills(tmp_path, capsys, full):
     run = save(tmp_path / "run", trained, 1)
     photos = tiny.write_pictures(tmp_path / "photos", 2, (24, 96))
     given = "--checkpoint", run, "--data", photos, "--output", tmp_path / "out"
-    evaluation.main([*map(str, given), *(["--full_resolution"] if full else [])])
+    evaluation.main([*map(str, given), *(["--full-resolution"] if full else [])])
     out, _ = capsys.readouterr()
     systems = re.findall(r"^\| ([^|]+?) \| \d", out, re.MULTILINE)
     assert systems[:6] == ["SRN", "SRN + detail", *FILLS, *SLOW_FILLS]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from configs import between
 from configs import bundled as around
-from srn_jax import extrapolate, geometry, load_generator
+from srn_jax import extrapolate, geometry, load_generator, placing
 from srn_jax.config import resolve
 from srn_jax.demo import __main__ as demo
 from srn_jax.evaluate import metrics
@@ -44,7 +44,7 @@ def masks_of(name: str, pictures: np.ndarray) -> np.ndarray:
     """Returns masks of [n, h, w, 3], [n, h, w, 1]: known parts in the middle, or at both ends where they were so."""
     known, canvas, margins = GEOMETRY[name]
     keys = jax.random.split(jax.random.key(0), len(pictures))
-    margins = margins if margins in geometry.BETWEEN else "center"
+    margins = margins if margins in placing.BETWEEN else "center"
     return np.asarray(geometry.draw_masks(margins, keys, canvas, known))
 
 

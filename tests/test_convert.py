@@ -11,7 +11,7 @@ from PIL import Image
 
 import srn_jax
 from srn_jax import config as settings
-from srn_jax import geometry
+from srn_jax import placing
 from srn_jax.convert.__main__ import main
 from srn_jax.generators.arrays import array_shapes
 from srn_jax.infer.__main__ import main as infer
@@ -328,7 +328,7 @@ def test_known_size_and_margins_are_kept(tmp_path):
     weights = golden_cases.load("c4_srn_onesided").weights
     generator = srn_jax.load_generator(convert(tmp_path, weights, "--ratio=4x1"))
     assert (generator.known, generator.canvas, generator.margins) == ((64, 128), (256, 128), "top")
-    assert geometry.MARGINS.keys() >= {"top", "random"}
+    assert placing.MARGINS.keys() >= {"top", "random"}
     asked = ["--ratio=2x2", "--known=32x40", "--margins=center"]
     generator = srn_jax.load_generator(convert(tmp_path / "asked", weights, *asked))
     assert (generator.known, generator.canvas, generator.margins) == ((32, 40), (64, 80), "center")

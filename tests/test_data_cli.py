@@ -15,8 +15,8 @@ import pytest
 import tensorflow_datasets
 from tensorflow_datasets.core import registered
 
-from srn_jax.data import __main__ as program
-from srn_jax.data import layouts, records
+from srn_jax.data import layouts, program, records
+from srn_jax.data.__main__ import main
 from srn_jax.data.datasets import DATASETS
 from tests import tfds_writer as writer
 from tests.tiny import write_pictures
@@ -36,7 +36,7 @@ def machine(monkeypatch):
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
     """Returns exit status, output and errors of the program."""
     try:
-        status = program.main(list(arguments))
+        status = main(list(arguments))
     except SystemExit as error:
         status = 2 if error.code == 2 else -1
     out, err = capsys.readouterr()

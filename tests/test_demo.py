@@ -19,9 +19,10 @@ import pytest
 from PIL import Image
 
 from srn_jax import SRN, expand, load_generator
-from srn_jax.demo import __main__ as program
-from srn_jax.demo import uploads
+from srn_jax.demo import program, uploads
+from srn_jax.demo.__main__ import main
 from srn_jax.demo.canvas import PRESETS, Percent, check_passes, on_canvas, shown, sides_of
+from srn_jax.demo.options import parse
 from srn_jax.errors import InputError
 from srn_jax.generators.bundled import DEFAULT, KINDS
 from srn_jax.infer import plan_expansion
@@ -196,7 +197,7 @@ def test_detail_at_a_lower_resolution_is_told_of(monkeypatch, tmp_path):
 @pytest.mark.parametrize("port", ["0", "70000", "99999999999999999999"])
 def test_ports_that_are_none_are_refused(capsys, port):
     with pytest.raises(SystemExit):
-        program.parse(["--checkpoint", "x", "--port", port])
+        parse(["--checkpoint", "x", "--port", port])
     assert f"--port is {port}; it takes 1 to 65535" in capsys.readouterr().err
 
 
@@ -207,7 +208,7 @@ def test_without_gradio_it_says_what_to_install(capsys, monkeypatch, tmp_path):
         monkeypatch.delattr(f"srn_jax.demo.{name}", raising=False)  # where another test has imported it
     monkeypatch.setattr(program.signal, "signal", lambda *arguments: None)
     with pytest.raises(SystemExit):
-        program.main(["--checkpoint", str(tmp_path)])
+        main(["--checkpoint", str(tmp_path)])
     assert capsys.readouterr().err.startswith("error: the page needs gradio: pip install")
 
 
@@ -440,7 +441,7 @@ def test_an_address_that_cannot_be_listened_on_gets_one_line(workdir, capsys, ho
             *(["--port", str(port)] if "{port}" in message else []),
         ]
         with pytest.raises(SystemExit) as ended:
-            program.main(options)
+            main(options)
     line = capsys.readouterr().err
     assert ended.value.code == 2
     assert line.startswith(f"error: {message.format(port=port)}")

@@ -19,11 +19,13 @@ from scipy import stats
 from srn_jax import SRN, Generator, expand, extrapolate
 from srn_jax.data.photographs import spread
 from srn_jax.errors import InputError
-from srn_jax.evaluate import __main__ as program
-from srn_jax.evaluate import sheets, summary
+from srn_jax.evaluate import program, sheets, summary
+from srn_jax.evaluate.__main__ import main
 from srn_jax.evaluate.crops import CanvasCrops, open_pictures
-from srn_jax.evaluate.full_resolution import TASKS, FullResolutionCrops, FullResolutionJudge
+from srn_jax.evaluate.full_resolution import FullResolutionCrops, FullResolutionJudge
 from srn_jax.evaluate.judge import ALL_FILLS, CanvasJudge
+from srn_jax.evaluate.options import parse
+from srn_jax.evaluate.tasks import TASKS
 from srn_jax.infer.windows import Box
 from srn_jax.pictures.arrays import crop_and_resize
 from srn_jax.programs import files
@@ -52,7 +54,7 @@ def photos(tmp_path) -> Path:
 
 def run(capsys, *arguments: object) -> tuple[object, str, str]:
     """Returns status, standard output and standard error of the program."""
-    return ended(program.main, capsys, *arguments)
+    return ended(main, capsys, *arguments)
 
 
 def refused(outcome: tuple[object, str, str]) -> str:
@@ -363,7 +365,7 @@ def test_detail_can_be_left_out(capsys, larger, photos, tmp_path):
     ],
 )
 def test_what_is_known_at_full_resolution(generator, task, size, window, known):
-    assert TASKS[task].place(size, generator, (3, 5)) == (window, known)
+    assert TASKS[task].place(size, generator.known, generator.canvas, (3, 5)) == (window, known)
 
 
 @pytest.mark.parametrize("offset", [(0, 0), (12, 16), (12, 0)])
@@ -371,7 +373,7 @@ def test_known_parts_lie_within_windows(generator, offset):
     """A corner in which the known part lies stays one."""
     for height in range(11, 60, 3):
         for width in range(11, 60, 7):
-            window, known = TASKS["trained"].place((height, width), generator, offset)
+            window, known = TASKS["trained"].place((height, width), generator.known, generator.canvas, offset)
             assert window.top + window.height <= height
             assert window.left + window.width <= width
             assert window.height == height or window.width == width
@@ -388,7 +390,7 @@ def test_full_resolution_judges_what_expand_makes(generator, tmp_path, quick_det
     assert list(one.completed) == judge.systems
     with Image.open(photos / "picture_001.png") as picture:
         whole = np.asarray(picture)
-    window, _ = TASKS[task].place((52, 70), generator, crops._offset(1))
+    window, _ = TASKS[task].place((52, 70), generator.known, generator.canvas, crops._offset(1))
     truth = whole[window.top : window.top + window.height, window.left : window.left + window.width]
     np.testing.assert_array_equal(one.crop.image, truth)
     for system, detail in (("SRN", False), ("SRN + detail", True)):
@@ -410,7 +412,7 @@ def test_the_program_at_full_resolution(capsys, workdir, tmp_path, quick_detail)
         Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(photos / f"{name}.png")
     (photos / "broken.png").write_bytes(b"no picture")
     output = tmp_path / "out"
-    given = ("--checkpoint", workdir, "--data", photos, "--output", output, "--full_resolution", "sides")
+    given = ("--checkpoint", workdir, "--data", photos, "--output", output, "--full-resolution", "sides")
     status, out, err = run(capsys, *given)
     assert status == 0, err
     assert f"skipped {photos}/tiny.png: 90x10 pixels are too few to judge" in err
@@ -431,13 +433,13 @@ def test_the_program_at_full_resolution(capsys, workdir, tmp_path, quick_detail)
 
 
 def test_networks_need_one_size(capsys, workdir, photos):
-    found = refused(run(capsys, "--checkpoint", workdir, "--data", photos, "--full_resolution", "--lpips", "x"))
-    assert "--inception and --lpips look at pictures of one size; leave them out with --full_resolution" in found
+    found = refused(run(capsys, "--checkpoint", workdir, "--data", photos, "--full-resolution", "--lpips", "x"))
+    assert "--inception and --lpips look at pictures of one size; leave them out with --full-resolution" in found
 
 
 def test_full_resolution_alone_is_as_trained():
-    assert program.parse(["--checkpoint", "x", "--data", "y", "--full_resolution"]).full_resolution == "trained"
-    assert program.parse(["--checkpoint", "x", "--data", "y"]).full_resolution is None
+    assert parse(["--checkpoint", "x", "--data", "y", "--full-resolution"]).full_resolution == "trained"
+    assert parse(["--checkpoint", "x", "--data", "y"]).full_resolution is None
 
 
 def test_sheets_hold_pictures_of_differing_sizes():

@@ -176,7 +176,7 @@ def test_a_run_is_finished_with_its_own_settings_alone(tmp_path):
         (["fig8", "--data", "{photos}", "--", "--steps=3"], "settings are given as -- --config.SETTING=VALUE"),
         (["fig8", "--data", "{photos}", "--output", "{photos}/made"], "lies inside --data"),
         (["fig8", "--data", "{photos}"], "data.held_out is 64, but"),
-        (["fig8", "--data", "{photos}", "--held_out", "{others}", "--vgg", "{photos}/none.h5"], "no VGG-19 weights at"),
+        (["fig8", "--data", "{photos}", "--held-out", "{others}", "--vgg", "{photos}/none.h5"], "no VGG-19 weights at"),
     ],
 )
 def test_a_wrong_command_gets_one_line(arguments, line, tmp_path, monkeypatch, capsys):
@@ -191,7 +191,7 @@ def test_a_wrong_command_gets_one_line(arguments, line, tmp_path, monkeypatch, c
 
 
 def command(tmp_path: Path, name: str, *more: str) -> list[str]:
-    data = ["--data", str(tmp_path / "photos"), "--held_out", str(tmp_path / "others"), "--vgg", "random"]
+    data = ["--data", str(tmp_path / "photos"), "--held-out", str(tmp_path / "others"), "--vgg", "random"]
     return ["srn_jax.experiments", name, *data, "--output", str(tmp_path / "made"), *more, "--", *SMALLER]
 
 

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from srn_jax import SRN, SRNHR, Generator, InputError, export, load_generator
+from srn_jax import SRN, SRNHR, Generator, InputError, load_generator
 from srn_jax.config import Run
+from srn_jax.export.__main__ import main as export
 from srn_jax.generators.generator import architecture, from_architecture
 from srn_jax.generators.seal import seal
 from srn_jax.train.checkpoint import Checkpoints, shapes_of
@@ -307,11 +308,11 @@ def test_weights_beyond_half_precision_are_refused_and_named(tmp_path, capsys):
     source = save(tmp_path, generator.replace(params=jax.tree.unflatten(tree, leaves)), 1)
     arguments = ["--checkpoint", str(source), "--half", "--output", str(tmp_path / "half")]
     with pytest.raises(SystemExit):
-        export.main(arguments)
+        export(arguments)
     line = capsys.readouterr().err
     assert re.fullmatch(r"error: --half: \S+ has 1 weights beyond float16, such as 70000; .* 65,504: .*\n", line)
     assert not (tmp_path / "half").exists()
     leaves[0] = leaves[0].at[(0,) * leaves[0].ndim].set(-65_504.0)
     source = save(tmp_path / "other", generator.replace(params=jax.tree.unflatten(tree, leaves)), 1)
-    export.main(["--checkpoint", str(source), *arguments[2:]])
+    export(["--checkpoint", str(source), *arguments[2:]])
     assert (tmp_path / "half").is_dir()

@@ -19,8 +19,8 @@ from PIL import Image
 
 from srn_jax import SRN, SRNHR, expand, extrapolate, load_generator
 from srn_jax.generators.generator import Generator
-from srn_jax.infer import __main__ as program
-from srn_jax.infer import plan_expansion
+from srn_jax.infer import plan_expansion, program
+from srn_jax.infer.__main__ import main
 from srn_jax.infer.expansion import expand_by
 from srn_jax.infer.windows import Sides
 from srn_jax.pictures import photo
@@ -54,7 +54,7 @@ def run(runs, tmp_path, monkeypatch, capsys) -> Run:
     monkeypatch.setattr(program, "load_generator", loaded)
 
     def call(*arguments: object, checkpoint: str = "random") -> tuple[object, str, str]:
-        return ended(program.main, capsys, "--checkpoint", runs.get(checkpoint, checkpoint), *arguments)
+        return ended(main, capsys, "--checkpoint", runs.get(checkpoint, checkpoint), *arguments)
 
     return call
 
@@ -294,7 +294,7 @@ def test_feather_shifts_painted_pixels_beside_the_picture_alone(run):
         ("--bottom 9999999999", "--bottom is 9999999999; it takes 0 pixels or more, up to 1,000,000,000"),
         ("--feather 99999999999999999999", "--feather is 99999999999999999999; it takes 0 pixels or more"),
         ("--seed 99999999999999999999", "--seed is 99999999999999999999; it takes 0 to 4294967295"),
-        ("--most_passes 0", "--most_passes is 0; it takes 1 or more"),
+        ("--most-passes 0", "--most-passes is 0; it takes 1 or more"),
         ("--format tif", "argument --format: invalid choice: 'tif'"),
     ],
 )
@@ -322,12 +322,12 @@ def test_many_passes_are_forecast_and_more_than_asked_for_refused(run, runs, mon
     margins = "--top", 8, "--bottom", 8
     planned = plan_expansion(loaded(str(runs["random"])), (8, 90), Sides(8, 8, 0, 0)).passes
     assert planned > 20
-    line = refused(run("--input", "thin.png", "--output", "out.png", *margins, "--most_passes", planned - 1))
-    assert f"these margins would take {planned} passes of the model, and --most_passes is {planned - 1}" in line
-    assert line.endswith(f"--most_passes {planned}")
+    line = refused(run("--input", "thin.png", "--output", "out.png", *margins, "--most-passes", planned - 1))
+    assert f"these margins would take {planned} passes of the model, and --most-passes is {planned - 1}" in line
+    assert line.endswith(f"--most-passes {planned}")
     assert files() == ["thin.png"]
     monkeypatch.setattr(program, "_MANY_PASSES", planned - 1)
-    status, out, err = run("--input", "thin.png", "--output", "out.png", *margins, "--most_passes", planned)
+    status, out, err = run("--input", "thin.png", "--output", "out.png", *margins, "--most-passes", planned)
     assert (status, f", {planned} passes" in out) == (0, True)
     assert err.startswith(f"thin.png: {planned} passes of the model are to come\n")
 
@@ -605,7 +605,7 @@ def test_a_name_that_is_no_text_is_no_obstacle(runs, tmp_path):
     write(str(tmp_path / "a.png"))
     os.rename(tmp_path / "a.png", tmp_path / name)
     command = [sys.executable, "-m", "srn_jax.infer", "--checkpoint", runs["random"], "--input", name]
-    command += ["--output", tmp_path / "out", "--compilation_cache", ""]
+    command += ["--output", tmp_path / "out", "--compilation-cache", ""]
     (tmp_path / "out").mkdir()
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment(1), check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")

@@ -1,21 +1,29 @@
 """The list of programs, and the smallest of them: export."""
 
+import argparse
+import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
 import srn_jax
-from srn_jax import SRN, InputError, export, load_generator
+from srn_jax import SRN, InputError, load_generator, ops
 from srn_jax import __main__ as programs
+from srn_jax.convert.options import NORMALIZATIONS
+from srn_jax.export.__main__ import main as export
+from srn_jax.infer.__main__ import main as infer
+from srn_jax.programs.program import Program
+from tests.programs import ended
 from tests.test_generator import save, tiny_generator
 from tests.tiny import write_pictures
 
@@ -107,7 +115,7 @@ def locked(tmp_path) -> Iterator[Path]:
         "export --checkpoint {0}/model --output {1}/out",
         "export --output {0}/out",
         "demo --checkpoint {0}/model",
-        "experiments fig11 --data {0}/inner --held_out {1}/pictures --vgg random --output {1}/out",
+        "experiments fig11 --data {0}/inner --held-out {1}/pictures --vgg random --output {1}/out",
         "study make --data {0}/inner --output {1}/out",
         "study make --set a={1}/pictures --set b={1}/pictures --known {1}/pictures --output {0}/out",
         "study serve --study {0}/inner",
@@ -131,6 +139,85 @@ def test_what_the_system_refuses_is_named_in_one_line(locked, tmp_path, argument
     assert len(lines) == 1, done.stderr
     assert str(locked) in lines[0]
     assert {path.name for path in tmp_path.iterdir()} <= {"locked", "pictures"}
+
+
+def a_program(monkeypatch, work: Callable[[argparse.Namespace], int | None]) -> Program:
+    monkeypatch.setitem(sys.modules, "tests.work", SimpleNamespace(run=work))  # pyright: ignore[reportArgumentType]
+    return Program(lambda arguments: argparse.Namespace(output="out"), "tests.work")
+
+
+@pytest.mark.parametrize(("returned", "status"), [(None, 0), (0, 0), (1, 1)])
+def test_a_program_returns_its_status(monkeypatch, returned, status):
+    assert a_program(monkeypatch, lambda options: returned)([]) == status
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InputError("--size is\nwrong"), "error: --size is wrong\n"),
+        (PermissionError(13, "Permission denied", "there"), "error: cannot use there: Permission denied\n"),
+        (OSError(28, "No space left on device"), "error: cannot use out: No space left on device\n"),
+    ],
+)
+def test_what_does_not_fit_ends_a_program_with_one_line(monkeypatch, capsys, error, line):
+    def work(options: argparse.Namespace) -> None:
+        raise error
+
+    assert ended(a_program(monkeypatch, work), capsys) == (2, "", line)
+
+
+@pytest.mark.parametrize("fault", [ValueError, BrokenPipeError])
+def test_what_is_no_fault_of_the_user_is_not_taken_for_one(monkeypatch, fault):
+    def work(options: argparse.Namespace) -> None:
+        raise fault
+
+    with pytest.raises(fault):
+        a_program(monkeypatch, work)([])
+
+
+def test_a_reader_that_has_seen_enough_ends_a_program_in_silence():
+    command = f"{sys.executable} -m srn_jax.data list | head -c 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT.parent, timeout=100)
+    assert (done.returncode, len(done.stdout), done.stderr) == (0, 1, "")
+
+
+@pytest.mark.parametrize("name", sorted(programs.PROGRAMS.keys() - {"main"}))
+def test_options_have_hyphens(name, capsys):
+    status, out, _ = ended(importlib.import_module(f"srn_jax.{name}.__main__").main, capsys, "--help")
+    assert status == 0
+    options = re.findall(r"^ +(?:-\w, )?(--[a-z][\w-]*)", out, re.MULTILINE)
+    assert "--help" in options
+    assert not [option for option in options if "_" in option]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "read"),
+    [
+        ("infer", "--input a --output b --most_passes=3 --compilation_cache c_d", {"compilation_cache": "c_d"}),
+        ("infer", "--input a_b --output b_c --most-passes 3", {"input": "a_b", "output": "b_c", "most_passes": 3}),
+        ("evaluate", "--data a --full_resolution sides", {"full_resolution": "sides"}),
+        ("evaluate", "--data=--a_b --full-resolution", {"data": "--a_b", "full_resolution": "trained"}),
+        ("experiments", "fig9 --data a --held_out=b_c", {"held_out": "b_c"}),
+        ("experiments", "fig9 --data a -- --config.model.a_b=1", {"settings": ["--config.model.a_b=1"]}),
+        ("study", "make --data a --output b --compilation_cache c", {"compilation_cache": "c"}),
+        ("data", "prepare a_b --data_dir c_d", {"name": "a_b", "data_dir": "c_d"}),
+        ("data", "prepare -- --a_b", {"name": "--a_b"}),
+        ("convert", "--tf_checkpoint a --output b", {"tf_checkpoint": "a"}),
+    ],
+)
+def test_options_may_have_underscores_too(name, given, read):
+    options = vars(importlib.import_module(f"srn_jax.{name}.options").parse(given.split()))
+    assert {name: options[name] for name in read} == read
+
+
+def test_a_message_names_an_option_as_help_does(capsys):
+    status, _, err = ended(infer, capsys, "--input", "a", "--output", "b", "--most_passes", "0")
+    assert status == 2
+    assert err.startswith("error: --most-passes is 0; it takes 1 or more")
+
+
+def test_normalizations_are_those_of_the_networks():
+    assert tuple(ops.NORMALIZATIONS) == NORMALIZATIONS
 
 
 def test_ctrl_c_is_not_lost_in_a_finalizer():
@@ -166,7 +253,7 @@ assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 def test_an_export_is_the_generator_alone(capsys, workdir, tmp_path):
     output = tmp_path / "mine"
-    export.main(["--checkpoint", str(workdir), "--output", str(output)])
+    export(["--checkpoint", str(workdir), "--output", str(output)])
     assert re.fullmatch(rf"wrote {output}, SRN, [\d,]+ parameters, [\d.]+ MB\n", capsys.readouterr().out)
     before, after = load_generator(workdir), load_generator(output)
     assert (after.model, after.known, after.canvas, after.margins) == (
@@ -179,7 +266,7 @@ def test_an_export_is_the_generator_alone(capsys, workdir, tmp_path):
 
 def test_half_the_size_keeps_three_digits_and_loads_as_float32(workdir, tmp_path):
     for name, more in (("whole", []), ("half", ["--half"])):
-        export.main(["--checkpoint", str(workdir), *more, "--output", str(tmp_path / name)])
+        export(["--checkpoint", str(workdir), *more, "--output", str(tmp_path / name)])
     whole, half = (load_generator(tmp_path / name) for name in ("whole", "half"))
     for a, b in zip(jax.tree.leaves(whole.params), jax.tree.leaves(half.params), strict=True):
         assert b.dtype == np.float32
@@ -191,7 +278,7 @@ def test_half_the_size_keeps_three_digits_and_loads_as_float32(workdir, tmp_path
 
 def test_a_blend_lies_between_two_models(workdir, tmp_path):
     sharp = save(tmp_path / "sharp", tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24), seed=1), 7)
-    export.main(["--checkpoint", str(workdir), "--blend", str(sharp), "0.75", "--output", str(tmp_path / "mine")])
+    export(["--checkpoint", str(workdir), "--blend", str(sharp), "0.75", "--output", str(tmp_path / "mine")])
     first, second, mine = map(load_generator, (workdir, sharp, tmp_path / "mine"))
     jax.tree.map(
         lambda a, b, c: np.testing.assert_allclose(c, 0.25 * a + 0.75 * b, rtol=1e-6, atol=1e-7),
@@ -211,7 +298,7 @@ def test_a_blend_lies_between_two_models(workdir, tmp_path):
 def test_a_blend_that_cannot_be(capsys, workdir, tmp_path, share, width, message):
     sharp = save(tmp_path / "sharp", tiny_generator(SRN((2, 2), width=width), (8, 12), (16, 24)), 7)
     with pytest.raises(SystemExit):
-        export.main(["--checkpoint", str(workdir), "--blend", str(sharp), share, "--output", str(tmp_path / "mine")])
+        export(["--checkpoint", str(workdir), "--blend", str(sharp), share, "--output", str(tmp_path / "mine")])
     line = capsys.readouterr().err
     assert re.fullmatch(f"error: {message}.*\n", line)
     assert not (tmp_path / "mine").exists()
@@ -226,7 +313,7 @@ def test_what_cannot_be_exported_leaves_nothing(capsys, workdir, tmp_path, monke
     Path("there").mkdir()
     Path("there/precious").touch()
     with pytest.raises(SystemExit):
-        export.main(["--checkpoint", checkpoint or str(workdir), "--output", output])
+        export(["--checkpoint", checkpoint or str(workdir), "--output", output])
     line = capsys.readouterr().err
     assert line.startswith("error: ")
     assert line.count("\n") == 1
@@ -237,7 +324,7 @@ def test_what_cannot_be_exported_leaves_nothing(capsys, workdir, tmp_path, monke
 def test_generators_in_the_box_are_loaded_by_name(capsys, workdir, tmp_path, monkeypatch):
     monkeypatch.setattr("srn_jax.generators.bundled._FOLDER", tmp_path)
     for name in ("birds", "garments"):
-        export.main(["--checkpoint", str(workdir), "--output", str(tmp_path / name)])
+        export(["--checkpoint", str(workdir), "--output", str(tmp_path / name)])
     capsys.readouterr()
     jax.tree.map(np.testing.assert_array_equal, load_generator("birds").params, load_generator(workdir).params)
     with pytest.raises(InputError, match=r"there is no such folder, nor a bundled model \(birds, garments\)"):

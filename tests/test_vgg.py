@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.io
+from tqdm import tqdm
 
 from srn_jax.errors import InputError
 from srn_jax.models.layers import apply
@@ -32,7 +33,8 @@ from srn_jax.programs.lock import locked
 from srn_jax.vgg import __main__ as program
 from srn_jax.vgg import download as downloads
 from srn_jax.vgg import load, torch_file
-from srn_jax.vgg.formats import FORMS, read
+from srn_jax.vgg.formats import READERS, read
+from srn_jax.vgg.recognise import FORMS
 from srn_jax.vgg.weights import parameters
 from tests import vgg_recipe
 from tests.programs import ended
@@ -93,7 +95,7 @@ def refusal(path: Path | str) -> str:
 
 
 def test_there_is_a_file_of_every_form():
-    assert set(FILES.values()) == set(FORMS)
+    assert set(FILES.values()) == set(FORMS) == set(READERS)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -706,7 +708,7 @@ def test_download_that_is_interrupted_is_kept_and_continued(server, tmp_path, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(downloads, "_BLOCK", 1000)
-        patch.setattr(downloads.tqdm, "update", interrupt)
+        patch.setattr(tqdm, "update", interrupt)
         with pytest.raises(KeyboardInterrupt):
             download(server, tmp_path / "vgg.h5")
     kept = contents(tmp_path)["vgg.h5.part"]

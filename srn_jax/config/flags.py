@@ -36,7 +36,8 @@ config_flags.register_flag_parser_for_type(Any, _WholeNumber())
 def parse_or_fail(argv: list[str]) -> list[str]:
     """Returns what `flags.FLAGS(argv)` does; ends the program with one line where it would raise."""
     try:
-        return flags.FLAGS(_checked(argv))
+        argv = _checked(argv)
+        return flags.FLAGS([*argv[:1], *map(_as_defined, argv[1:])])
     except SystemExit:  # --help, which absl ends with status 1
         sys.exit(0)
     except InputError as error:
@@ -48,6 +49,13 @@ def parse_or_fail(argv: list[str]) -> list[str]:
         fail(_in_file(first))
     except Exception as error:  # the configuration file is the user's program: it may raise anything
         fail(_in_file(error))
+
+
+def _as_defined(argument: str) -> str:
+    """Returns a flag as absl knows it, whose name may have been given with hyphens for underscores."""
+    name, equals, value = argument.partition("=")
+    known = name.removeprefix("--").replace("-", "_")
+    return f"--{known}{equals}{value}" if name.startswith("--") and known in flags.FLAGS else argument
 
 
 def _of_value(message: str) -> InputError:

@@ -5,8 +5,6 @@ import operator
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from srn_jax.errors import InputError, brief
 
 MOST_PIXELS = 10**9  # of a margin: no canvas is so long
@@ -67,4 +65,4 @@ def _nearest(text: str) -> float:
 
 
 def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool) or getattr(value, "dtype", None) == np.bool_
+    return isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"

@@ -9,11 +9,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from srn_jax.config.numbers import MOST_SEED
 from srn_jax.errors import InputError, brief, pick
-from srn_jax.geometry import BETWEEN
+from srn_jax.placing import BETWEEN
 
 # The default of a setting in which paper and release differ: `resolve` fills it in from NUMERICS.
 AS_NUMERICS: Any = None
@@ -27,7 +25,7 @@ class Geometry:
 
     known: tuple[int, int] = (128, 128)
     canvas: tuple[int, int] = (256, 256)
-    margins: str = "random"  # a name in geometry.MARGINS
+    margins: str = "random"  # a name in placing.MARGINS
     masks_per_batch: str = "one"  # "one" for the whole batch, as in the release, or "each" image its own
 
 
@@ -204,7 +202,7 @@ def resolve(config: Config) -> Config:
     """
     config = copy.deepcopy(config)
     for name in _BOUNDS:
-        if isinstance(value := _value(config, name), np.generic):  # which JSON does not take
+        if hasattr(value := _value(config, name), "dtype"):  # a number of NumPy, which JSON does not take
             section, setting = name.split(".")
             setattr(getattr(config, section), setting, value.item())
     for name, value in pick(NUMERICS, config.numerics, "numerics").items():

@@ -81,7 +81,7 @@ def check_passes(passes: int) -> None:
     if passes > _MAX_PASSES:
         raise InputError(
             f"This canvas would take {passes:,} passes of the model; this page makes up to {_MAX_PASSES}. Choose "
-            "smaller margins or a photograph that is less thin; python -m srn_jax.infer has --most_passes."
+            "smaller margins or a photograph that is less thin; python -m srn_jax.infer has --most-passes."
         )
 
 

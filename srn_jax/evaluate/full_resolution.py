@@ -1,7 +1,6 @@
 """Judging at each photograph's own resolution: what `expand` paints around a part of it, beside the rest of it."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -11,67 +10,10 @@ from srn_jax.errors import InputError
 from srn_jax.evaluate import metrics
 from srn_jax.evaluate.crops import Crop, Crops
 from srn_jax.evaluate.judge import Judge, Judged, has_detail
+from srn_jax.evaluate.tasks import TASKS, trained_between
 from srn_jax.generators.generator import Generator
-from srn_jax.geometry import BETWEEN, Size
 from srn_jax.infer import expand, join
-from srn_jax.infer.windows import Box
-
-_Boxes = tuple[Box, Box]
-
-
-def _trained(size: Size, generator: Generator, offset: tuple[int, int]) -> _Boxes:
-    unit = min(length / canvas for length, canvas in zip(size, generator.canvas, strict=True))
-    window, known, corner = ([round(n * unit) for n in one] for one in (generator.canvas, generator.known, offset))
-    window = [min(n, most) for n, most in zip(window, size, strict=True)]  # rounding may exceed it
-    known = [min(max(n, 1), most) for n, most in zip(known, window, strict=True)]
-    corner = [min(n, whole - part) for n, whole, part in zip(corner, window, known, strict=True)]
-    middle = [(whole - part) // 2 for whole, part in zip(size, window, strict=True)]
-    return Box(*middle, *window), Box(*corner, *known)
-
-
-def _trained_between(size: Size, generator: Generator, offset: tuple[int, int]) -> _Boxes:
-    """Returns the window and the known halves side by side, which have its rows whatever lay beyond at training."""
-    del offset
-    (known_height, known_width), (_, width) = generator.known, generator.canvas
-    unit = min(size[0] / known_height, size[1] / width)
-    window = [min(max(1, round(n * unit)), most) for n, most in zip((known_height, width), size, strict=True)]
-    middle = [(whole - part) // 2 for whole, part in zip(size, window, strict=True)]
-    known = min(2 * max(1, round(known_width * unit / 2)), window[1])
-    return Box(*middle, *window), Box(0, 0, window[0], known)
-
-
-# The known share of height and width, in the middle of the photograph.
-MIDDLES = {"sides": (1.0, 0.6), "around": (2 / 3, 2 / 3)}
-
-
-def middle(size: Size, shares: tuple[float, float]) -> Box:
-    """Returns the part of a photograph of (height, width) `size` that is known, so much of each in the middle."""
-    top, left = (round(n * (1 - share) / 2) for n, share in zip(size, shares, strict=True))
-    return Box(top, left, size[0] - 2 * top, size[1] - 2 * left)
-
-
-def _in_the_middle(task: str) -> Callable[[Size, Generator, tuple[int, int]], _Boxes]:
-    return lambda size, generator, offset: (Box(0, 0, *size), middle(size, MIDDLES[task]))
-
-
-class _Task(NamedTuple):
-    """What is known of a photograph, and how a report says it.
-
-    `place` takes its size, the generator, and where the known part would lie on the generator's canvas; it returns the
-    window that is judged, and the known part within it.
-    """
-
-    place: Callable[[Size, Generator, tuple[int, int]], _Boxes]
-    known: str
-    canvas: str
-
-
-_WHOLE = "the whole photograph"
-TASKS = {
-    "trained": _Task(_trained, "as at training, scaled to the canvas", "the largest central window of that aspect"),
-    "sides": _Task(_in_the_middle("sides"), "the middle 60 % of the width, at full height", _WHOLE),
-    "around": _Task(_in_the_middle("around"), "the middle two thirds of the width and of the height", _WHOLE),
-}
+from srn_jax.placing import BETWEEN
 
 
 class FullResolutionCrops(Crops):
@@ -83,8 +25,8 @@ class FullResolutionCrops(Crops):
         self._task, self._between = TASKS[task], generator.margins in BETWEEN
         if self._between and task != "trained":
             raise InputError(
-                f"--full_resolution {task} is for models that paint around one picture; this one was trained with "
-                f"margins {generator.margins!r}: --full_resolution trained"
+                f"--full-resolution {task} is for models that paint around one picture; this one was trained with "
+                f"margins {generator.margins!r}: --full-resolution trained"
             )
 
     def why_not(self, number: int) -> str:
@@ -99,8 +41,8 @@ class FullResolutionCrops(Crops):
         return {"known": self._task.known, "canvas": f"{self._task.canvas}, at its own resolution"}
 
     def _cut(self, number: int, picture: Image.Image) -> Crop | None:
-        place = _trained_between if self._between else self._task.place
-        window, known = place((picture.height, picture.width), self._generator, self._offset(number))
+        place, model = trained_between if self._between else self._task.place, self._generator
+        window, known = place((picture.height, picture.width), model.known, model.canvas, self._offset(number))
         # SSIM's window has to fit, and something has to be painted.
         if min(window.height, window.width) < metrics.SSIM_WINDOW or window[2:] == known[2:]:
             return None

@@ -1,7 +1,5 @@
-"""Extrapolating pictures with a trained generator."""
+"""Extrapolating pictures with a trained generator; the public names are in `__init__.pyi`."""
 
-from srn_jax.infer.expansion import expand, plan_expansion
-from srn_jax.infer.extrapolation import extrapolate, extrapolate_stream
-from srn_jax.infer.joining import join, plan_join
+import lazy_loader
 
-__all__ = ["expand", "extrapolate", "extrapolate_stream", "join", "plan_expansion", "plan_join"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

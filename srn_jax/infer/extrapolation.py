@@ -18,11 +18,10 @@ from srn_jax.generators.generator import Generator
 from srn_jax.geometry import parts
 from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
 from srn_jax.infer.devices import on_each, share
+from srn_jax.infer.wanted import MOST_AT_A_TIME, ROUNDINGS
 from srn_jax.models.layers import apply, parameter_shapes
 from srn_jax.programs.backend import compiler_options, windows_a_call
 
-ROUNDINGS = ("nearest", "truncate")
-MOST_AT_A_TIME = 1024  # pictures in one call of the network
 MANY_PICTURES = 100  # after which a program of fast convolutions has won back what it takes longer to compile
 _FEWEST = 8  # pictures for which a further device is used
 

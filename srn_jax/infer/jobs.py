@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from srn_jax.errors import InputError
 from srn_jax.pictures.folders import check_outside, list_pictures
-from srn_jax.pictures.photo import FORMATS
+from srn_jax.pictures.written import FORMATS
 
 
 class Job(NamedTuple):

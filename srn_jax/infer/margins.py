@@ -1,6 +1,5 @@
 """From what a user asks for, pixels on some sides or the canvas' size, aspect or ratio, to pixels on all four sides."""
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 import jax
@@ -9,32 +8,10 @@ import numpy as np
 from srn_jax.config.numbers import MOST_PIXELS
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
-from srn_jax.geometry import Size, draw_offsets, offset_bounds
+from srn_jax.geometry import draw_offsets
+from srn_jax.infer.wanted import Wanted
 from srn_jax.infer.windows import Sides
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user asked for, checked as one canvas; None where nothing was said.
-
-    Attributes:
-      top, bottom, left, right: pixels.
-      size: the canvas' (width, height).
-      aspect: the canvas' width over its height; the picture fills it in one direction.
-      ratio: the canvas' (width, height) over the picture's.
-      placing: where the picture lies on a canvas whose size is given, a name in `geometry.AROUND`.
-      seed: of placing "random".
-    """
-
-    top: int | None = None
-    bottom: int | None = None
-    left: int | None = None
-    right: int | None = None
-    size: tuple[int, int] | None = None
-    aspect: Fraction | None = None
-    ratio: tuple[Fraction, Fraction] | None = None
-    placing: str | None = None
-    seed: int = 0
+from srn_jax.placing import Size, offset_bounds
 
 
 def sides_for(generator: Generator, picture: Size, wanted: Wanted, number: int = 0) -> Sides:

@@ -9,11 +9,9 @@ from typing import Any
 from srn_jax.config.numbers import MOST_PIXELS, MOST_SEED, MOST_TIMES, positive
 from srn_jax.errors import brief
 from srn_jax.generators.bundled import DEFAULT, DEFAULT_BETWEEN, loadable
-from srn_jax.geometry import AROUND
-from srn_jax.infer.extrapolation import MOST_AT_A_TIME, ROUNDINGS
-from srn_jax.infer.margins import Wanted
-from srn_jax.pictures.photo import FORMATS
-from srn_jax.programs import cache
+from srn_jax.infer.wanted import MOST_AT_A_TIME, ROUNDINGS, Wanted
+from srn_jax.pictures.written import FORMATS
+from srn_jax.placing import AROUND
 from srn_jax.programs.commandline import Parser
 
 _EXAMPLES = """examples:
@@ -76,9 +74,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         default="nearest",
         help="truncate: all pixels, in one pass at the picture's size, as the release's test.py does",
     )
-    add("--compilation_cache", metavar="DIR", help=cache.ARGPARSE_HELP)
+    parser.add_compilation_cache()
     add(
-        "--most_passes",
+        "--most-passes",
         type=int,
         default=_MOST_PASSES,
         metavar="N",

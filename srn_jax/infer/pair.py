@@ -17,7 +17,8 @@ from srn_jax.generators.generator import Generator
 from srn_jax.infer.joining import JoinPlan, join, join_levels, plan_join, scaled
 from srn_jax.pictures.colors import in_srgb
 from srn_jax.pictures.metadata import COLOR_CHUNKS
-from srn_jax.pictures.photo import FORMATS, Photo, check_output, read_photo, write_photo
+from srn_jax.pictures.photo import Photo, check_output, read_photo, write_photo
+from srn_jax.pictures.written import FORMATS
 from srn_jax.programs import files
 
 BAR = "painting {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"

@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 from srn_jax.errors import InputError
-from srn_jax.geometry import Size, offset_bounds
+from srn_jax.placing import Size, offset_bounds
 
 _MAX_PIXELS = 100_000_000  # of a working canvas, which takes some 60 bytes of memory a pixel
 _THINNEST = 8  # times its shorter side: so long is a picture's longer side for the model; what is longer is squeezed
@@ -116,7 +116,7 @@ def plan(picture: Size, margins: Sides, *, known: Size, canvas: Size, placing: s
       picture: (height, width).
       margins: how far the canvas reaches beyond it.
       known, canvas: (height, width) that the model was trained at.
-      placing: how the known rectangle lay then, a name in `geometry.AROUND`.
+      placing: how the known rectangle lay then, a name in `placing.AROUND`.
 
     Raises:
       InputError: the model's canvas is its known rectangle; the working canvas would be beyond all bounds.
@@ -151,12 +151,12 @@ def _turned_sides(margins: Sides, model: tuple[_Axis, ...]) -> list[tuple[int, S
     reach = Sides(*model[0].reach, *model[1].reach)
     if not any(reach):
         raise InputError("this model was trained to paint nothing beyond a picture: its canvas is the known rectangle")
-    left, found = margins, []
+    remaining, found = margins, []
     for turns in (0, 2, 1, 3):
-        wanted = Sides(*(side if able else 0 for side, able in zip(left.turned(turns), reach, strict=True)))
+        wanted = Sides(*(side if able else 0 for side, able in zip(remaining.turned(turns), reach, strict=True)))
         if any(wanted):
             found.append((turns, wanted))
-            left = Sides(*(a - b for a, b in zip(left, wanted.turned(-turns), strict=True)))
+            remaining = Sides(*(a - b for a, b in zip(remaining, wanted.turned(-turns), strict=True)))
     return found
 
 

@@ -15,6 +15,7 @@ from srn_jax.geometry import Size
 from srn_jax.pictures.arrays import crop_and_resize
 from srn_jax.pictures.metadata import COLOR_CHUNKS
 from srn_jax.pictures.reading import on_white, read_picture
+from srn_jax.pictures.written import FORMATS, Format
 from srn_jax.programs import files
 
 
@@ -40,28 +41,8 @@ class Photo(NamedTuple):
     sha256: str = ""
 
 
-class Format(NamedTuple):
-    """A kind of file that can be written: Pillow's options, the longest side, and what it keeps, in bytes."""
-
-    options: dict[str, Any]
-    longest: int
-    alpha: bool
-    chunks: bool = False
-    most_exif: int = 2**31 - 1
-    most_xmp: int = 2**31 - 1
-
-
 _XMP_IN_PNG = b"XML:com.adobe.xmp" + bytes(5)  # a keyword, not compressed, of no language
 _MAX_PIXELS = 400_000_000  # of a canvas, which takes 12 bytes of memory a pixel while it is put together
-_JPEG = Format(
-    {"format": "JPEG", "quality": 95, "subsampling": 0}, 65_500, alpha=False, most_exif=65_533, most_xmp=65_504
-)
-FORMATS = {
-    ".png": Format({"format": "PNG"}, 2**31 - 1, alpha=True, chunks=True),
-    ".jpg": _JPEG,
-    ".jpeg": _JPEG,
-    ".webp": Format({"format": "WEBP", "lossless": True, "exact": True}, 16_383, alpha=True),
-}
 
 
 def read_photo(path: Path, content: bytes | None = None) -> Photo:

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-from absl import logging
-
 _LEAST_SECONDS = 0.5  # that a program took to compile, to be kept
 
 
@@ -32,7 +30,7 @@ def keep_programs(folder: str | None = None) -> None:
     JAX_COMPILATION_CACHE_DIR goes before the default. A folder that cannot be written is named, and nothing is kept;
     nor is it where there is no home folder.
     """
-    import jax  # here: --help, which names the folder, answers at once
+    import jax  # here, as absl below: --help, which names the folder, answers at once
 
     told = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
     if folder == "" or (folder is None and told):
@@ -46,6 +44,8 @@ def keep_programs(folder: str | None = None) -> None:
         if not os.access(path, os.W_OK):
             raise PermissionError(None, "it may not be written")
     except (OSError, RuntimeError) as error:  # the latter for a ~ that is nobody's
+        from absl import logging
+
         logging.warning("compiled programs are not kept in %s: %s", path, getattr(error, "strerror", None) or error)
         return
     jax.config.update("jax_compilation_cache_dir", str(path))

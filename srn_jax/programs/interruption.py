@@ -1,9 +1,10 @@
 """Ctrl-C while a program starts, which takes seconds: it ends at once and in silence, since nothing is made yet."""
 
+import _thread
 import os
 import signal
 import sys
-import threading
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -39,9 +40,11 @@ def _comes_once_more() -> None:
         if lost.exc_type is not KeyboardInterrupt:
             others(lost)
             return
-        later = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))
-        later.daemon = True
-        later.start()
+        _thread.start_new_thread(later, ())  # not threading's, which waits until it has begun: Ctrl-C could come then
+
+    def later() -> None:
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
 
     sys.unraisablehook = hook
 
@@ -50,10 +53,15 @@ def run(main: Callable[[], int | None], interrupted: str | int = "interrupted") 
     """Runs a program and ends with its status; after Ctrl-C with a line, or a status, that says what became of it."""
     try:
         is_noticed()
-        status = main()
+        status: object = main()
     except KeyboardInterrupt:
         leave(interrupted)
-    leave(status or 0)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave(0)
+    except SystemExit as end:
+        status = end.code
+    leave(status if isinstance(status, int) else 0)
 
 
 def leave(said: str | int) -> NoReturn:

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from absl import logging
-
 from srn_jax.errors import InputError
 
 
@@ -28,6 +26,8 @@ def lock(file: Path, what: str, otherwise: str) -> TextIO:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):  # a file system that knows no locks
+                from absl import logging  # here, since programs lock nothing before their options are right
+
                 logging.warning("%s cannot be locked (%s): see to it that no second run uses it", what, error.strerror)
                 return held
             held.seek(0)

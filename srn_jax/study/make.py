@@ -11,7 +11,7 @@ from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import open_pictures
 from srn_jax.generators.bundled import DEFAULT
 from srn_jax.pictures.folders import check_outside
-from srn_jax.programs import allocator, cache, files
+from srn_jax.programs import allocator, files
 from srn_jax.study import answers
 from srn_jax.study.materials import ANSWERS, Completed, Study, write_key, write_pictures
 from srn_jax.study.options import QUESTIONS, length
@@ -79,7 +79,6 @@ def _of_sets(folders: dict[str, str], options: argparse.Namespace) -> _Made:
 def _of_photographs(options: argparse.Namespace) -> _Made:
     """Returns the same as `_of_sets` of photographs that are completed here."""
     allocator.keep_freed_memory()
-    cache.keep_programs(options.compilation_cache)
     photographs = Photographs(
         open_pictures(options.data, options.split),
         options.methods or [DEFAULT, "telea"],

@@ -4,9 +4,8 @@ import argparse
 from collections.abc import Callable
 
 from srn_jax.config.numbers import MOST_SEED
-from srn_jax.evaluate.full_resolution import TASKS
+from srn_jax.evaluate.tasks import TASKS
 from srn_jax.generators.bundled import DEFAULT, bundled
-from srn_jax.programs import cache
 from srn_jax.programs.commandline import Parser
 from srn_jax.programs.listening import FIRST_PORT
 
@@ -66,7 +65,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def _make(parser: argparse.ArgumentParser) -> None:
+def _make(parser: Parser) -> None:
     add = parser.add_argument
     add("--output", required=True, metavar="DIR", help="the study's folder, a new one")
     sets = parser.add_argument_group("pictures that are completed already")
@@ -105,7 +104,6 @@ def _make(parser: argparse.ArgumentParser) -> None:
         "(sides); the middle two thirds of width and height (around) (default trained)",
     )
     data.add_argument("--split", default="test", help="of a TFDS data set (default test)")
-    data.add_argument("--compilation_cache", metavar="DIR", help=cache.ARGPARSE_HELP)
     add(
         "--limit",
         type=int,
@@ -125,23 +123,24 @@ def _make(parser: argparse.ArgumentParser) -> None:
         help="so many of them show a pair again, sides swapped (default a tenth)",
     )
     add("--seed", type=int, default=0, help="of pairs, order and sides, of detail, and of where known parts lie")
+    parser.add_compilation_cache()
 
 
-def _serve(parser: argparse.ArgumentParser) -> None:
+def _serve(parser: Parser) -> None:
     add = parser.add_argument
     add("--study", required=True, metavar="DIR", help="what make has written")
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine alone)")
     add("--port", type=int, help=f"port to listen on (default: the first free one from {FIRST_PORT})")
 
 
-def _report(parser: argparse.ArgumentParser) -> None:
+def _report(parser: Parser) -> None:
     add = parser.add_argument
     add("--study", required=True, metavar="DIR", help="what make has written, while it is served or later")
     add("--output", metavar="FILE", help="one HTML file (default report.html in the study's folder)")
     add("--force", action="store_true", help="replace --output where it exists; the default one always is")
 
 
-_PROGRAMS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
+_PROGRAMS: dict[str, tuple[str, str, Callable[[Parser], None]]] = {
     "make": (
         "draw up a study, of completed pictures or of photographs",
         "Draws up a study: pictures that are completed already, or photographs that are completed here. Everything is "

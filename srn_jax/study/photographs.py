@@ -43,7 +43,7 @@ class Photographs:
         Args:
           pictures: the photographs.
           methods: models, with or without `:plain`, fills and REAL.
-          task: what is known of them, a name in `full_resolution.TASKS`.
+          task: what is known of them, a name in `tasks.TASKS`.
           seed: of where known parts lie, and of detail.
           limit: takes so many of them, spread over all.
           longest: those that are longer, in pixels, are made so long before anything else.
@@ -64,7 +64,7 @@ class Photographs:
         # How the known part lies is the first model's affair.
         leading = next(iter(generators.values())) if generators else load_generator(DEFAULT)
         self._crops = _Crops(pictures, leading, seed, task, longest)
-        self._numbers = list(spread(len(self._crops), limit))
+        self._numbers = spread(len(self._crops), limit)
 
     def __len__(self) -> int:
         return len(self._numbers)

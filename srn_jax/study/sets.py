@@ -114,7 +114,7 @@ class Sets:
                     f"what is known of picture {name} cannot be told: the sets have "
                     f"{'nothing' if unknown.all() else 'all'} in common there; --known or --masks says it"
                 )
-        return known_on_grey(some[None], unknown[None, ..., None].astype(np.float32))[0]
+        return known_on_grey(some, unknown[..., None].astype(np.float32))
 
 
 def _by_name(folder: str, setting: str) -> dict[str, Path]:

@@ -1,5 +1,5 @@
 """VGG-19's filters: read from whatever file people have, or fetched; `python -m srn_jax.vgg --help`."""
 
-from srn_jax.vgg.weights import load
+import lazy_loader
 
-__all__ = ["load"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
 from srn_jax.errors import InputError
 from srn_jax.programs import files
 from srn_jax.programs.lock import locked
@@ -148,6 +146,8 @@ def _receive(source: Source, target: Path, part: Path, have: int, response: http
             f"{_host(source)} has {announced} bytes, expected {source.size}: it sends another file, or a page in its "
             f"place; {_elsewhere(source, target)}"
         )
+    from tqdm import tqdm  # here, since --help tells of `KERAS`
+
     with (
         open(part, "ab" if have else "wb") as file,
         tqdm(total=source.size, initial=have, unit="B", unit_scale=True, desc=target.name) as bar,

@@ -28,7 +28,7 @@ _TORCH_MEAN, _TORCH_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Filters:
     """What a file holds, as for RGB pixels of 0..255 minus `mean`; shapes are the file's own, unchecked."""
 
-    form: str  # a name in formats.FORMS
+    form: str  # a name in recognise.FORMS
     colours: str  # the input that the file's filters expect, and how they are turned, in words
     mean: tuple[float, ...]  # red, green, blue
     names: dict[str, str]  # layer -> its name in the file

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from srn_jax.errors import InputError
+from srn_jax.vgg.recognise import MAGIC
 
-MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")  # torch.serialization.MAGIC_NUMBER, as a pickle holds it
 _PROTOCOL = 1001  # torch.serialization.PROTOCOL_VERSION
 _BFLOAT16 = "bfloat16"  # the upper halves of float32; NumPy has no such type
 _KINDS = {

@@ -16,7 +16,7 @@ def load(path: str, layers: tuple[str, ...]) -> dict[str, Any]:
     The filters are those for RGB pixels of 0..255 minus the mean, whatever the file's own colours and scale.
 
     Args:
-      path: a file in any of `formats.FORMS`, told by its content; what the setting loss.vgg holds.
+      path: a file in any of `recognise.FORMS`, told by its content; what the setting loss.vgg holds.
       layers: names in `models.vgg19.LAYERS`, those whose features are wanted.
 
     Raises:

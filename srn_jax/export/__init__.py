@@ -1,0 +1,1 @@
+"""A trained generator alone, without what only training needs."""
