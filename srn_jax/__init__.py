@@ -1,7 +1,9 @@
 """Image extrapolation in JAX: the Semantic Regeneration Network (Wang, Tao, Shen, Jia, CVPR 2019).
 
-The public names are in `__init__.pyi`; each is imported when it is first asked for.
+Each public name is imported when it is first asked for.
 """
+
+from typing import TYPE_CHECKING
 
 from srn_jax.programs import interruption
 
@@ -9,7 +11,45 @@ interruption.ends_at_once()  # what programs import later takes seconds
 
 import lazy_loader  # noqa: E402
 
-_lazily, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+if TYPE_CHECKING:
+    from srn_jax.errors import InputError
+    from srn_jax.generators.generator import Generator
+    from srn_jax.generators.loading import load_generator
+    from srn_jax.infer import expand, extrapolate, extrapolate_stream, join
+    from srn_jax.models.baselines import CA, ED
+    from srn_jax.models.srn import SRN, SRNHR
+
+    __version__: str
+
+__all__ = [
+    "CA",
+    "ED",
+    "SRN",
+    "SRNHR",
+    "Generator",
+    "InputError",
+    "__version__",
+    "expand",
+    "extrapolate",
+    "extrapolate_stream",
+    "join",
+    "load_generator",
+]
+
+_lazily, _, _ = lazy_loader.attach(
+    __name__,
+    submodules=["infer"],
+    submod_attrs={
+        "errors": ["InputError"],
+        "generators.generator": ["Generator"],
+        "generators.loading": ["load_generator"],
+        "infer.expansion": ["expand"],
+        "infer.extrapolation": ["extrapolate", "extrapolate_stream"],
+        "infer.joining": ["join"],
+        "models.baselines": ["CA", "ED"],
+        "models.srn": ["SRN", "SRNHR"],
+    },
+)
 
 
 def __getattr__(name: str) -> object:
@@ -18,3 +58,7 @@ def __getattr__(name: str) -> object:
 
         return metadata.version("srn-jax")
     return _lazily(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

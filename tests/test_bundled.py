@@ -10,12 +10,13 @@ from PIL import Image
 
 from configs import between
 from configs import bundled as around
-from srn_jax import extrapolate, geometry, load_generator, placing
+from srn_jax import extrapolate, geometry, load_generator
 from srn_jax.config import resolve
 from srn_jax.demo import __main__ as demo
 from srn_jax.evaluate import metrics
 from srn_jax.evaluate.fills import FILLS, SLOW_FILLS
 from srn_jax.generators.bundled import DEFAULT_BETWEEN, KINDS, bundled, bundled_around, loadable
+from srn_jax.geometry import placing
 from srn_jax.train.start import start_from
 from srn_jax.train.state import build_networks
 from tests import tiny

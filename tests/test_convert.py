@@ -11,9 +11,9 @@ from PIL import Image
 
 import srn_jax
 from srn_jax import config as settings
-from srn_jax import placing
 from srn_jax.convert.__main__ import main
 from srn_jax.generators.arrays import array_shapes
+from srn_jax.geometry import placing
 from srn_jax.infer.__main__ import main as infer
 from srn_jax.models.layers import apply
 from srn_jax.train import workdir

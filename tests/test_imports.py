@@ -23,7 +23,6 @@ HEAVY = {
 LAYERS = (
     ("errors",),
     ("programs",),
-    ("placing",),
     ("geometry",),
     ("config", "ops", "pictures"),
     ("detail",),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from srn_jax.config.numbers import MOST_SEED
 from srn_jax.errors import InputError, brief, pick
-from srn_jax.placing import BETWEEN
+from srn_jax.geometry.placing import BETWEEN
 
 # The default of a setting in which paper and release differ: `resolve` fills it in from NUMERICS.
 AS_NUMERICS: Any = None
@@ -25,7 +25,7 @@ class Geometry:
 
     known: tuple[int, int] = (128, 128)
     canvas: tuple[int, int] = (256, 256)
-    margins: str = "random"  # a name in placing.MARGINS
+    margins: str = "random"  # a name in geometry.MARGINS
     masks_per_batch: str = "one"  # "one" for the whole batch, as in the release, or "each" image its own
 
 

@@ -4,7 +4,7 @@ import argparse
 import re
 
 from srn_jax.errors import brief
-from srn_jax.placing import AROUND, Size
+from srn_jax.geometry.placing import AROUND, Size
 from srn_jax.programs.commandline import Parser
 
 NORMALIZATIONS = ("paper", "release", "none")  # names in ops.NORMALIZATIONS, whose import takes seconds

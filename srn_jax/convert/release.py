@@ -99,7 +99,7 @@ class Architecture:
       generator: the module.
       critics: the modules of both critics; {} where the checkpoint has none.
       known, canvas: sizes in pixels.
-      margins: a name in `placing.MARGINS`.
+      margins: a name in `geometry.MARGINS`.
       assumed: in words, what the variables do not tell.
     """
 

@@ -12,8 +12,8 @@ from srn_jax.evaluate.crops import Crop, Crops
 from srn_jax.evaluate.judge import Judge, Judged, has_detail
 from srn_jax.evaluate.tasks import TASKS, trained_between
 from srn_jax.generators.generator import Generator
+from srn_jax.geometry.placing import BETWEEN
 from srn_jax.infer import expand, join
-from srn_jax.placing import BETWEEN
 
 
 class FullResolutionCrops(Crops):

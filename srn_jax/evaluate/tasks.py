@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from srn_jax.geometry.placing import Size
 from srn_jax.infer.windows import Box
-from srn_jax.placing import Size
 
 _Boxes = tuple[Box, Box]
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from srn_jax.placing import AROUND
+from srn_jax.geometry.placing import AROUND
 from srn_jax.programs import files
 
 ARCHITECTURE = "architecture"  # of a checkpoint's items, the one that says what the generator is

@@ -6,9 +6,9 @@ import flax.linen as nn
 from flax import struct
 
 from srn_jax.errors import brief, pick
+from srn_jax.geometry.placing import BETWEEN, MARGINS, Size
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import attributes, parameter_shapes
-from srn_jax.placing import BETWEEN, MARGINS, Size
 
 _MOST_SIDE = 2**16  # pixels
 
@@ -20,7 +20,7 @@ class Generator(struct.PyTreeNode):
       params: the module's parameter tree.
       model: the Linen module, `SRN(...)`, `CA(...)`, or another of `models.generators`.
       known, canvas: the (height, width) in pixels that it was trained at.
-      margins: how the known window lay on the canvas at training, a name in `placing.MARGINS`.
+      margins: how the known window lay on the canvas at training, a name in `geometry.MARGINS`.
     """
 
     params: Any

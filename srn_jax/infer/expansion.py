@@ -12,13 +12,13 @@ from srn_jax.config import numbers
 from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
+from srn_jax.geometry.placing import BETWEEN, Size
 from srn_jax.infer.checks import check_image, check_known_values
 from srn_jax.infer.extrapolation import PictureError, check_batch, extrapolate_stream
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.resize import Edges, resized
 from srn_jax.infer.texture import plan_detail, with_texture
 from srn_jax.infer.windows import Box, Plan, Round, Sides, Window, plan
-from srn_jax.placing import BETWEEN, Size
 
 # Where windows overlap the nearer counts more: the higher this is, the less textures blur, and the sharper they change.
 _DECISIVENESS = 3

@@ -12,6 +12,7 @@ from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import parts
+from srn_jax.geometry.placing import BETWEEN, Size
 from srn_jax.infer.checks import check_image, check_known_values
 from srn_jax.infer.expansion import Progress, check_progress, unit, whole_size
 from srn_jax.infer.extrapolation import extrapolate
@@ -19,7 +20,6 @@ from srn_jax.infer.feather import match_tones
 from srn_jax.infer.resize import resized
 from srn_jax.infer.texture import plan_detail, with_texture
 from srn_jax.infer.windows import Box, Plan, Sides
-from srn_jax.placing import BETWEEN, Size
 
 _THINNEST = 8  # times its other side: so long is a side of the working canvas; what is thinner is squeezed
 _STRIDE = 4  # of the networks: what their sides are multiples of

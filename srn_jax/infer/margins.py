@@ -9,9 +9,9 @@ from srn_jax.config.numbers import MOST_PIXELS
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import draw_offsets
+from srn_jax.geometry.placing import Size, offset_bounds
 from srn_jax.infer.wanted import Wanted
 from srn_jax.infer.windows import Sides
-from srn_jax.placing import Size, offset_bounds
 
 
 def sides_for(generator: Generator, picture: Size, wanted: Wanted, number: int = 0) -> Sides:

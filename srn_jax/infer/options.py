@@ -9,9 +9,9 @@ from typing import Any
 from srn_jax.config.numbers import MOST_PIXELS, MOST_SEED, MOST_TIMES, positive
 from srn_jax.errors import brief
 from srn_jax.generators.bundled import DEFAULT, DEFAULT_BETWEEN, loadable
+from srn_jax.geometry.placing import AROUND
 from srn_jax.infer.wanted import MOST_AT_A_TIME, ROUNDINGS, Wanted
 from srn_jax.pictures.written import FORMATS
-from srn_jax.placing import AROUND
 from srn_jax.programs.commandline import Parser
 
 _EXAMPLES = """examples:

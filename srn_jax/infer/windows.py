@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 from srn_jax.errors import InputError
-from srn_jax.placing import Size, offset_bounds
+from srn_jax.geometry.placing import Size, offset_bounds
 
 _MAX_PIXELS = 100_000_000  # of a working canvas, which takes some 60 bytes of memory a pixel
 _THINNEST = 8  # times its shorter side: so long is a picture's longer side for the model; what is longer is squeezed

@@ -7,8 +7,8 @@ from srn_jax.evaluate import held_out as judging
 from srn_jax.evaluate import sheets, summary
 from srn_jax.evaluate.fills import FILLS
 from srn_jax.generators.generator import Generator
+from srn_jax.geometry.placing import BETWEEN
 from srn_jax.pictures.arrays import write_png
-from srn_jax.placing import BETWEEN
 from srn_jax.programs import files
 from srn_jax.train.loop import Outcome
 

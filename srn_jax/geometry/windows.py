@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from srn_jax.placing import Size, gap_of, offset_bounds
+from srn_jax.geometry.placing import Size, gap_of, offset_bounds
 
 
 class Part(NamedTuple):
@@ -119,12 +119,12 @@ def complete(
 
 
 def draw_offsets(margins: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Int[Array, "b 2"]:
-    """Returns one offset for each key, drawn from all that `margins`, a name in `placing.MARGINS`, allows."""
+    """Returns one offset for each key, drawn from all that `margins`, a name in `geometry.MARGINS`, allows."""
     least, greatest = (jnp.array(bound) for bound in offset_bounds(margins, canvas, known))
     return jax.vmap(lambda key: jax.random.randint(key, (2,), least, greatest + 1))(keys)
 
 
 def draw_masks(margins: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Float[Array, "b h w 1"]:
-    """Returns one filling mask for each key, the known window lying as `margins` (in `placing.MARGINS`) says."""
+    """Returns one filling mask for each key, the known window lying as `margins` (in `geometry.MARGINS`) says."""
     offset = draw_offsets(margins, keys, canvas, known)
     return unknown_mask(offset, canvas, known, gap_of(margins, canvas, known))

@@ -1,0 +1,21 @@
+from .placing import AROUND as AROUND
+from .placing import BETWEEN as BETWEEN
+from .placing import MARGINS as MARGINS
+from .placing import Bounds as Bounds
+from .placing import Size as Size
+from .placing import gap_of as gap_of
+from .placing import offset_bounds as offset_bounds
+from .windows import Part as Part
+from .windows import complete as complete
+from .windows import crop as crop
+from .windows import crop_known as crop_known
+from .windows import distance_to_known as distance_to_known
+from .windows import draw_masks as draw_masks
+from .windows import draw_offsets as draw_offsets
+from .windows import known_canvas as known_canvas
+from .windows import known_gap as known_gap
+from .windows import known_offset as known_offset
+from .windows import parts as parts
+from .windows import unknown_mask as unknown_mask
+
+__all__: list[str]
