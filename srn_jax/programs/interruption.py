@@ -11,7 +11,7 @@ from typing import NoReturn
 
 
 def ends_at_once() -> None:
-    """Lets Ctrl-C end the process as the system does, until `run` or `is_noticed`; for our own programs alone."""
+    """Lets Ctrl-C end the process as the system does, until `is_noticed`; for our own programs alone."""
     own = any(flag == "-m" and name.partition(".")[0] == "srn_jax" for flag, name in pairwise(sys.orig_argv))
     # Where it is ignored, as in the background of a shell's script, it stays so.
     if own and sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -45,7 +45,6 @@ def _comes_once_more() -> None:
 def run(main: Callable[[], int | None], interrupted: str | int = "interrupted") -> NoReturn:
     """Runs a program and ends with its status; after Ctrl-C with a line, or a status, that says what became of it."""
     try:
-        is_noticed()
         status: object = main()
     except KeyboardInterrupt:
         leave(interrupted)
