@@ -1,11 +1,24 @@
 """Parameter-free array maths that networks and losses share: resizes, sub-pixel shuffles, blur, normalization."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+
+Images = TypeVar("Images", np.ndarray, jax.Array)
+
+
+def from_bytes(images: Images) -> Images:
+    """Returns bytes, 0..255, as float32 in [-1, 1], scaled as the release does; `to_levels` is its inverse."""
+    return images * np.float32(1 / 127.5) - 1.0
+
+
+def to_levels(images: Images) -> Images:
+    """Returns what is in [-1, 1] in levels of 0..255, not rounded."""
+    return (images + 1.0) * 127.5
 
 
 def upsample_x2(x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w c"]:

@@ -23,7 +23,6 @@ from srn_jax.generators.generator import architecture, from_architecture
 from srn_jax.infer import __main__ as inference
 from srn_jax.infer import plan_expansion, plan_join
 from srn_jax.infer.joining import least_path
-from srn_jax.infer.windows import Sides
 from srn_jax.losses import spatial
 from srn_jax.models.expansion import EXPANSIONS
 from srn_jax.models.fen import FEN
@@ -468,9 +467,9 @@ def test_each_kind_of_model_takes_its_own_task(generator):
     with pytest.raises(InputError, match=r"between two pictures \(margins 'between'\): join takes it"):
         expand(generator, noise(8, 9), left=3)
     with pytest.raises(InputError, match=r"between two pictures \(margins 'between'\): join takes it"):
-        plan_expansion(generator, (8, 9), Sides(0, 0, 1, 1))
-    with pytest.raises(InputError, match=r"params is a dict; join takes a Generator"):
-        join({}, noise(8, 9), noise(8, 9), 3)
+        plan_expansion(generator, (8, 9), left=1, right=1)
+    with pytest.raises(InputError, match=r"generator is a dict; join takes a Generator"):
+        unchecked({}, noise(8, 9), noise(8, 9), 3)
     mask = np.ones(CANVAS, bool)
     mask[:, 3:11] = False
     assert extrapolate(generator, noise(*KNOWN), mask).shape == (*CANVAS, 3)  # whatever it was trained with

@@ -490,7 +490,7 @@ def test_every_preset_is_painted_around_the_thinnest_photograph(size):
     for preset, percent in PRESETS.items():
         if (size, preset) != ((3, 30_000), "9:16"):
             generator = load_generator(DEFAULT)
-            check_passes(plan_expansion(generator, size, sides_of(size, percent(size))).passes)
+            check_passes(plan_expansion(generator, size, **sides_of(size, percent(size))._asdict()).passes)
 
 
 def test_visitors_who_drop_the_same_file_at_the_same_moment_all_have_it(tmp_path):

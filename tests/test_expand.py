@@ -14,7 +14,7 @@ from srn_jax import SRN, Generator, InputError, extrapolate
 from srn_jax.config import numbers
 from srn_jax.infer import plan_expansion
 from srn_jax.infer.feather import match_tones
-from srn_jax.infer.windows import Box, Sides
+from srn_jax.infer.windows import Box
 from tests.test_generator import tiny_generator
 
 KNOWN, CANVAS = (8, 12), (16, 24)
@@ -146,7 +146,7 @@ def test_progress_tells_each_pass(generator):
     told = []
     expand(generator, noise(), right=36, progress=lambda *numbers: told.append(numbers))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert plan_expansion(generator, KNOWN, Sides(0, 0, 0, 36)).passes == 4
+    assert plan_expansion(generator, KNOWN, right=36).passes == 4
 
 
 def test_the_picture_that_is_seen_decides(generator):
@@ -158,8 +158,8 @@ def test_the_picture_that_is_seen_decides(generator):
 @pytest.mark.parametrize(
     ("picture", "options", "message"),
     [
-        (noise()[None], {"top": 1}, r"img has shape \(1, 8, 12, 3\); expand takes one picture"),
-        (noise()[..., 0], {"top": 1}, r"img has shape \(8, 12\)"),
+        (noise()[None], {"top": 1}, r"image has shape \(1, 8, 12, 3\); expand takes one picture"),
+        (noise()[..., 0], {"top": 1}, r"image has shape \(8, 12\)"),
         (noise() / 2.0, {"top": 1}, r"floats are taken in \[0, 1\]"),
         (noise(), {}, "top, bottom, left and right are all 0"),
         (noise(), {"left": -3}, "left is -3; it takes a whole number of pixels, 0 or more"),
@@ -194,9 +194,8 @@ def test_integers_of_any_type_are_as_good_as_pythons(generator, widened, kind):
     np.testing.assert_array_equal(found, widened)
     assert numbers.seed("seed", kind(7)) == 7  # which tells in larger pictures alone: they have detail
     unchecked = plan_expansion.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
-    margins, size = Sides(3, 0, 100, 0), (30, 40)
-    expected = plan_expansion(generator, size, margins)
-    assert unchecked(generator, tuple(map(kind, size)), Sides(*map(kind, margins))) == expected
+    expected = plan_expansion(generator, (30, 40), top=3, left=100)
+    assert unchecked(generator, (kind(30), kind(40)), top=kind(3), left=kind(100)) == expected
 
 
 @pytest.mark.parametrize(
@@ -224,15 +223,16 @@ def test_what_is_no_such_number_or_function_is_refused(generator, options, messa
 @pytest.mark.parametrize(
     ("size", "margins", "message"),
     [
-        (5, (1, 0, 0, 0), r"size is 5; it takes \(height, width\)"),
-        ((8, 12), None, r"margins are None; they take four"),
-        ((8, 12), (1, 2, 3), r"margins are \(1, 2, 3\); they take four, \(top, bottom, left, right\)"),
+        (5, {"top": 1}, r"size is 5; it takes \(height, width\)"),
+        ((8, 12), {}, "top, bottom, left and right are all 0"),
+        ((8, 12), {"left": -3}, "left is -3; it takes a whole number of pixels, 0 or more"),
+        ((8, 12), {"right": 2.5}, "right is 2.5; it takes a whole number of pixels"),
     ],
 )
 def test_a_plan_of_no_size_or_no_margins_is_refused(generator, size, margins, message):
     unchecked = plan_expansion.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
     with pytest.raises(InputError, match=message):
-        unchecked(generator, size, margins)
+        unchecked(generator, size, **margins)
 
 
 def test_a_feather_reaches_no_farther_than_the_margins(generator):
@@ -252,8 +252,9 @@ def test_a_damaged_generator_is_told_of_the_pass_and_not_of_a_picture(generator)
 
 
 def test_a_raw_tree_of_parameters_is_refused(generator):
-    with pytest.raises(InputError, match="params is a dict; expand takes a Generator"):
-        expand(generator.params, noise(), top=1)
+    unchecked = srn_jax.expand.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
+    with pytest.raises(InputError, match="generator is a dict; expand takes a Generator"):
+        unchecked(generator.params, noise(), top=1)
 
 
 def shifts_by_loops(canvas: np.ndarray, picture: np.ndarray, box: Box, feather: int) -> np.ndarray:

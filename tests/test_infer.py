@@ -17,6 +17,8 @@ from srn_jax.models.expansion import EXPANSIONS
 from tests.golden_cases import rounding, sums
 from tests.test_generator import tiny_generator
 
+unchecked: Any = extrapolate.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]  # users run without the tests' types
+
 KNOWN, CANVAS = (8, 12), (16, 24)
 PICTURE = np.random.default_rng(1).integers(0, 256, (*KNOWN, 3), dtype=np.uint8)
 CORNERS = [(0, 0), (8, 12), (3, 7)]  # all margins on one side, or odd ones on each
@@ -329,7 +331,7 @@ def with_hole(*places: tuple[int, int], mask: np.ndarray = MASK) -> np.ndarray:
 )
 def test_wrong_image_is_refused(generator, img, message):
     with pytest.raises(InputError, match=message) as caught:
-        extrapolate(generator, img, MASK)
+        unchecked(generator, img, MASK)
     assert "\n" not in str(caught.value)
 
 
@@ -362,7 +364,7 @@ def test_wrong_image_is_refused(generator, img, message):
 )
 def test_wrong_mask_is_refused(generator, mask, message):
     with pytest.raises(InputError, match=message) as caught:
-        extrapolate(generator, PICTURE, mask)
+        unchecked(generator, PICTURE, mask)
     assert "\n" not in str(caught.value)
 
 
@@ -417,7 +419,7 @@ def test_hr_takes_any_rectangle(known):
 def test_raw_tree_without_model_is_refused(generator):
     for params in (generator.params, {"params": generator.params}, {}, None, "runs/srn"):
         with pytest.raises(InputError, match=r"params is a raw parameter tree.*pass model=SRN.*or what load_generator"):
-            extrapolate(params, PICTURE, MASK)
+            unchecked(params, PICTURE, MASK)
 
 
 @pytest.mark.parametrize("params", [None, {}, "runs/srn", SRN((2, 2), width=2), SRNHR(width=4)], ids=type)
@@ -425,7 +427,7 @@ def test_raw_tree_of_another_model_is_refused(generator, params):
     if isinstance(params, nn.Module):
         params = tiny_generator(params, KNOWN, CANVAS).params
     with pytest.raises(InputError, match="model"):
-        extrapolate(params, PICTURE, MASK, model=generator.model)
+        unchecked(params, PICTURE, MASK, model=generator.model)
 
 
 def test_input_error_is_a_value_error(generator):

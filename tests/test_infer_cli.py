@@ -22,7 +22,6 @@ from srn_jax.generators.generator import Generator
 from srn_jax.infer import plan_expansion, program
 from srn_jax.infer.__main__ import main
 from srn_jax.infer.expansion import expand_by
-from srn_jax.infer.windows import Sides
 from srn_jax.pictures import photo
 from srn_jax.pictures.arrays import crop_and_resize
 from srn_jax.pictures.reading import decode
@@ -320,7 +319,7 @@ def test_a_canvas_beyond_all_bounds_is_refused(run, options):
 def test_many_passes_are_forecast_and_more_than_asked_for_refused(run, runs, monkeypatch):
     write("thin.png", noise(size=(8, 90)))
     margins = "--top", 8, "--bottom", 8
-    planned = plan_expansion(loaded(str(runs["random"])), (8, 90), Sides(8, 8, 0, 0)).passes
+    planned = plan_expansion(loaded(str(runs["random"])), (8, 90), top=8, bottom=8).passes
     assert planned > 20
     line = refused(run("--input", "thin.png", "--output", "out.png", *margins, "--most-passes", planned - 1))
     assert f"these margins would take {planned} passes of the model, and --most-passes is {planned - 1}" in line

@@ -22,6 +22,17 @@ def window_masks(height: int, width: int) -> np.ndarray:
     return masks
 
 
+def test_bytes_are_scaled_to_1_and_back_exactly():
+    levels = np.arange(256, dtype=np.uint8)
+    scaled = ops.from_bytes(levels)
+    assert (scaled.dtype, scaled[0], scaled[-1]) == (np.float32, -1.0, 1.0)
+    np.testing.assert_array_equal(np.round(ops.to_levels(scaled)), levels)
+    by_jax = jax.jit(ops.from_bytes)(levels)
+    assert by_jax.dtype == np.float32
+    np.testing.assert_allclose(by_jax, scaled, atol=2**-23)  # multiplied and subtracted at once
+    assert ops.to_levels(by_jax.astype(jnp.bfloat16)).dtype == jnp.bfloat16
+
+
 RATIOS = pytest.mark.parametrize("ratio", [(2, 3), (3, 1), (1, 2)])
 
 

@@ -230,6 +230,7 @@ class Dying:
         os.kill(os.getpid(), signal.SIGINT)
 
 def main():
+    interruption.is_noticed()
     Dying()
     time.sleep(60)
 

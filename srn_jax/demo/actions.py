@@ -119,7 +119,7 @@ class Actions:
         size, generator = _size(photo), self._generators[model]
         try:
             sides = sides_of(size, percent)
-            passes = plan_expansion(generator, size, sides).passes
+            passes = plan_expansion(generator, size, **sides._asdict()).passes
             check_passes(passes)
             canvas = expand(
                 generator,

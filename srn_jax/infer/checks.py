@@ -1,4 +1,4 @@
-"""What `extrapolate` accepts: every check of user arrays, each with the line that says what would be right."""
+"""What this room's functions accept: every check of user arrays, each with the line that says what would be right."""
 
 from typing import Any
 
@@ -12,27 +12,36 @@ from srn_jax.geometry import Size
 _OR_TWO = ", or two of one width in the same rows, at the left and the right end"
 
 
-def check_image(img: Any) -> np.ndarray:
-    """Returns `img` as an array [h, w, 3] or [N, h, w, 3] of uint8 or float."""
+def check_image(img: Any, name: str = "img") -> np.ndarray:
+    """Returns `img`, the argument `name`, as an array [h, w, 3] or [N, h, w, 3] of uint8 or float."""
     array = np.asarray(img)
     if array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
-        raise InputError(f"img has shape {array.shape}; it takes [h, w, 3] or [N, h, w, 3], RGB")
+        raise InputError(f"{name} has shape {array.shape}; it takes [h, w, 3] or [N, h, w, 3], RGB")
     if array.dtype != np.uint8 and not jnp.issubdtype(array.dtype, jnp.floating):
-        raise InputError(f"img has dtype {array.dtype}; it takes uint8, or float in [0, 1]")
+        raise InputError(f"{name} has dtype {array.dtype}; it takes uint8, or float in [0, 1]")
     return array
 
 
-def check_known_values(known: np.ndarray) -> None:
-    """Raises InputError where known pixels, uint8 or float, are not finite or not in range."""
+def check_picture(img: Any, name: str, function: str) -> np.ndarray:
+    """Returns `img`, the argument `name` of `function`, as an array [h, w, 3] of uint8, or of float in [0, 1]."""
+    array = check_image(img, name)
+    if array.ndim == 4:
+        raise InputError(f"{name} has shape {array.shape}; {function} takes one picture, [h, w, 3]")
+    check_known_values(array, name)
+    return array
+
+
+def check_known_values(known: np.ndarray, name: str = "img") -> None:
+    """Raises InputError where known pixels of `name`, uint8 or float, are not finite or not in range."""
     if known.dtype == np.uint8:
         return
     values = known if known.dtype == np.float64 else known.astype(np.float32)
     bad = ~np.isfinite(values)
     if bad.any():
-        raise InputError(f"img holds {int(bad.sum())} known values that are NaN or infinite")
+        raise InputError(f"{name} holds {int(bad.sum())} known values that are NaN or infinite")
     if values.min() < 0.0 or values.max() > 1.0:
         raise InputError(
-            f"img is float in [{values.min()}, {values.max()}]; floats are taken in [0, 1], and 0..255 as uint8"
+            f"{name} is float in [{values.min()}, {values.max()}]; floats are taken in [0, 1], and 0..255 as uint8"
         )
 
 

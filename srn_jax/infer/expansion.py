@@ -7,13 +7,14 @@ from typing import Any, Protocol, SupportsIndex, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
 
 from srn_jax.config import numbers
 from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry.placing import BETWEEN, Size
-from srn_jax.infer.checks import check_image, check_known_values
+from srn_jax.infer.checks import check_picture
 from srn_jax.infer.extrapolation import PictureError, check_batch, extrapolate_stream
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.resize import Edges, resized
@@ -40,8 +41,8 @@ class Stream(Protocol):
 
 
 def expand(
-    params: Any,
-    img: Any,
+    generator: Generator,
+    image: ArrayLike,
     *,
     top: SupportsIndex = 0,
     bottom: SupportsIndex = 0,
@@ -53,43 +54,43 @@ def expand(
     progress: Callable[[int, int], object] | None = None,
     batch: SupportsIndex | None = None,
 ) -> np.ndarray:
-    """Returns `img` with so many pixels painted beyond its sides; its own pixels come back bit for bit.
+    """Returns `image` with so many pixels painted beyond its sides; its own pixels come back bit for bit.
 
     The model works at its own scale: the picture's shorter side as long as that of the known picture that it was
     trained with, its longer side up to 8 times as long, to which it is squeezed. With `detail` what it painted says
-    what lies where, and pieces of `img` itself, at its own resolution, make the picture (`srn_jax.detail`); without,
-    and where `img` has fewer than 21 pixels on a side, it is enlarged.
+    what lies where, and pieces of `image` itself, at its own resolution, make the picture (`srn_jax.detail`); without,
+    and where `image` has fewer than 21 pixels on a side, it is enlarged.
     Where one pass does not make the canvas,
     it works outward in windows, each of which sees pixels that are there, in the geometry of its training; what
     overlaps is blended. `plan_expansion` says beforehand how many passes that takes.
 
     Args:
-      params: a `Generator`, what `load_generator` returns.
-      img: [h, w, 3], RGB; uint8, or float in [0, 1].
-      top, bottom, left, right: pixels of `img`, 0 or more, not all of them 0.
+      generator: what `load_generator` returns.
+      image: [h, w, 3], RGB; uint8, or float in [0, 1].
+      top, bottom, left, right: pixels of `image`, 0 or more, not all of them 0.
       feather: so many painted pixels next to the picture take on its tone, fading outward; 0 leaves them as they are,
         more than the largest margin is as much as that.
-      detail: whether texture is taken from `img`.
+      detail: whether texture is taken from `image`.
       seed: of detail, 0 to 2**32 - 1; another one gives another version.
       progress: is called with the work done and the work in all: passes; with `detail` its tiles, of which a pass
         counts 40.
       batch: how many windows go through the network in one call, as `extrapolate_stream` takes it.
 
     Returns:
-      [top + h + bottom, left + w + right, 3] in the dtype of `img`.
+      [top + h + bottom, left + w + right, 3] in the dtype of `image`.
 
     Raises:
       InputError (a ValueError): a wrong rank, dtype, range, margin or argument; says what would be right.
     """
     stream = partial(extrapolate_stream, batch=check_batch(batch))
     margins = (top, bottom, left, right)
-    return expand_by(stream, params, img, margins, feather=feather, detail=detail, seed=seed, progress=progress)
+    return expand_by(stream, generator, image, margins, feather=feather, detail=detail, seed=seed, progress=progress)
 
 
 def expand_by(
     stream: Stream,
-    params: Any,
-    img: Any,
+    generator: Generator,
+    image: ArrayLike,
     margins: tuple[Any, Any, Any, Any],
     *,
     feather: Any,
@@ -98,10 +99,7 @@ def expand_by(
     progress: Any,
 ) -> np.ndarray:
     """Returns what `expand` does, its windows painted by `stream`; `margins` are (top, bottom, left, right)."""
-    img = check_image(img)
-    if img.ndim == 4:
-        raise InputError(f"img has shape {img.shape}; expand takes one picture, [h, w, 3]")
-    check_known_values(img)
+    img = check_picture(image, "image", "expand")
     size = img.shape[0], img.shape[1]
     margins = _whole_sides(margins)
     reach = min(numbers.pixels("feather", feather), max(margins))  # nothing is painted farther away
@@ -109,13 +107,13 @@ def expand_by(
     check_progress(progress)
     if not isinstance(detail, bool | np.bool_):
         raise InputError(f"detail is {brief(detail)}; it takes True or False")
-    planned = plan_expansion(params, size, margins)
+    planned = _planned(generator, size, margins)
     levels = plan_detail(size, margins) if detail else None
     told = Progress(progress, planned.passes, work_of(levels) if levels else 0)
     whole = (0.0, 0.0, float(size[1]), float(size[0]))
     seen = [resized(unit(img[..., channel]), whole, planned.picture) for channel in range(3)]
     seen = np.stack(seen, axis=-1).clip(0, 1)
-    working = paint(stream, params, seen, planned, told.a_pass)
+    working = paint(stream, generator, seen, planned, told.a_pass)
     height, width = margins.top + size[0] + margins.bottom, margins.left + size[1] + margins.right
     place, result = Box(margins.top, margins.left, *size), np.empty((height, width, 3), img.dtype)
     box = _place_of_canvas(planned, size, margins)
@@ -160,30 +158,40 @@ class Progress:
             self._tell(self._done, self._all)
 
 
-def plan_expansion(params: Any, size: tuple[SupportsIndex, SupportsIndex], margins: Sides) -> Plan:
-    """Returns how `expand` makes `margins` around a picture of (height, width) `size`.
+def plan_expansion(
+    generator: Generator,
+    size: tuple[SupportsIndex, SupportsIndex],
+    *,
+    top: SupportsIndex = 0,
+    bottom: SupportsIndex = 0,
+    left: SupportsIndex = 0,
+    right: SupportsIndex = 0,
+) -> Plan:
+    """Returns how `expand` paints so far beyond the sides of a picture of (height, width) `size`.
 
     `passes` is how often the network runs, `picture` the size at which it sees the picture, `rounds` the windows.
 
     Args:
-      params: a `Generator`.
-      size: of the picture, pixels.
-      margins: (top, bottom, left, right), pixels of the picture, 0 or more.
+      generator: one that paints around a picture.
+      size: (height, width) of the picture, pixels.
+      top, bottom, left, right: pixels of the picture, 0 or more.
 
     Raises:
-      InputError: `params` is no Generator, or margins are negative, no whole numbers, or all 0.
+      InputError: `generator` is none, or margins are negative, no whole numbers, or all 0.
     """
-    if not isinstance(params, Generator):
+    return _planned(generator, whole_size(size), _whole_sides((top, bottom, left, right)))
+
+
+def _planned(generator: Generator, size: Size, margins: Sides) -> Plan:
+    if not isinstance(generator, Generator):
         raise InputError(
-            f"params is a {type(params).__name__}; expand takes a Generator, which knows the geometry of its training: "
-            "what load_generator returns, or Generator(params, model, known, canvas, margins)"
+            f"generator is a {type(generator).__name__}; expand takes a Generator, which knows the geometry of its "
+            "training: what load_generator returns, or Generator(params, model, known, canvas, margins)"
         )
-    picture = whole_size(size)
-    check_around(params)
-    margins = _whole_sides(margins)
+    check_around(generator)
     if not any(margins):
         raise InputError("top, bottom, left and right are all 0: there is nothing to paint")
-    return plan(picture, margins, known=params.known, canvas=params.canvas, placing=params.margins)
+    return plan(size, margins, known=generator.known, canvas=generator.canvas, placing=generator.margins)
 
 
 def check_around(generator: Generator) -> None:
@@ -206,10 +214,8 @@ def whole_size(size: Any) -> Size:
     return height, width
 
 
-def _whole_sides(margins: Any) -> Sides:
+def _whole_sides(margins: tuple[Any, Any, Any, Any]) -> Sides:
     """Returns the margins as Python's own integers; raises InputError, which names the side that is none."""
-    if not isinstance(margins, Sequence) or len(margins) != 4:
-        raise InputError(f"margins are {brief(margins)}; they take four, (top, bottom, left, right)")
     return Sides(*(numbers.pixels(name, side) for name, side in zip(Sides._fields, margins, strict=True)))
 
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from srn_jax.config.numbers import whole
 from srn_jax.convolution import few_calls
@@ -20,9 +21,11 @@ from srn_jax.infer.checks import check_canvas, check_image, check_known_values, 
 from srn_jax.infer.devices import on_each, share
 from srn_jax.infer.wanted import MOST_AT_A_TIME, ROUNDINGS
 from srn_jax.models.layers import apply, parameter_shapes
+from srn_jax.ops import from_bytes, to_levels
 from srn_jax.programs.backend import compiler_options, windows_a_call
 
 MANY_PICTURES = 100  # after which a program of fast convolutions has won back what it takes longer to compile
+Params = Mapping[str, Any]  # a raw parameter tree, which does not know its network
 _FEWEST = 8  # pictures for which a further device is used
 
 
@@ -35,7 +38,12 @@ class PictureError(InputError):
 
 
 def extrapolate(
-    params: Any, img: Any, mask: Any, *, model: nn.Module | None = None, rounding: str = "nearest"
+    params: Generator | Params,
+    img: ArrayLike,
+    mask: ArrayLike,
+    *,
+    model: nn.Module | None = None,
+    rounding: str = "nearest",
 ) -> np.ndarray:
     """Returns the canvas: `img` where `mask` is 0, bit for bit, and what the generator paints where it is 1.
 
@@ -62,8 +70,8 @@ def extrapolate(
 
 
 def extrapolate_stream(
-    params: Any,
-    pictures: Iterable[tuple[Any, Any]],
+    params: Generator | Params,
+    pictures: Iterable[tuple[ArrayLike, ArrayLike]],
     *,
     model: nn.Module | None = None,
     rounding: str = "nearest",
@@ -268,19 +276,19 @@ def _on_canvas(images: np.ndarray, known: tuple[int, int], canvas: tuple[int, in
 def _to_unit(images: np.ndarray) -> np.ndarray:
     """Returns 0..255 or [0, 1] as float32 in [-1, 1]."""
     if images.dtype == np.uint8:
-        return images * np.float32(1 / 127.5) - np.float32(1)
+        return from_bytes(images)
     return images.astype(np.float32) * np.float32(2) - np.float32(1)
 
 
 def _from_unit(prediction: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if dtype == np.uint8:
-        return np.round((prediction + 1.0) * 127.5).astype(np.uint8)
+        return np.round(to_levels(prediction)).astype(np.uint8)
     return ((prediction + 1.0) / 2.0).astype(dtype)
 
 
 def _truncated(completed: np.ndarray) -> np.ndarray:
     """Returns [-1, 1] as bytes, in the release's float32 arithmetic."""
-    return np.clip((completed + np.float32(1)) * np.float32(127.5), 0, 255).astype(np.uint8)
+    return np.clip(to_levels(completed), 0, 255).astype(np.uint8)
 
 
 def _paint(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 import scipy  # whose ndimage is imported where it is first used
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from srn_jax.config import numbers
 from srn_jax.detail import work_of
@@ -13,7 +14,7 @@ from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import parts
 from srn_jax.geometry.placing import BETWEEN, Size
-from srn_jax.infer.checks import check_image, check_known_values
+from srn_jax.infer.checks import check_picture
 from srn_jax.infer.expansion import Progress, check_progress, unit, whole_size
 from srn_jax.infer.extrapolation import extrapolate
 from srn_jax.infer.feather import match_tones
@@ -57,37 +58,43 @@ class JoinPlan(NamedTuple):
         return self.working[0], self.canvas[1] - self.working[1]
 
 
-def plan_join(params: Any, left: Any, right: Any, gap: Any) -> JoinPlan:
+def plan_join(
+    generator: Generator,
+    left: tuple[SupportsIndex, SupportsIndex],
+    right: tuple[SupportsIndex, SupportsIndex],
+    gap: SupportsIndex,
+) -> JoinPlan:
     """Returns how `join` joins pictures of (height, width) `left` and `right`.
 
     Args:
-      params: a `Generator` that was trained between two pictures.
+      generator: one that was trained between two pictures.
       left, right: (height, width) of the pictures, pixels.
       gap: pixels of the result, 1 or more.
 
     Raises:
-      InputError: `params` is no Generator, or was not trained to paint between two pictures; `gap` is no number of
+      InputError: `generator` is none, or was not trained to paint between two pictures; `gap` is no number of
         pixels, or 0.
     """
-    if not isinstance(params, Generator):
+    if not isinstance(generator, Generator):
         raise InputError(
-            f"params is a {type(params).__name__}; join takes a Generator, which knows the geometry of its training: "
-            "what load_generator returns"
+            f"generator is a {type(generator).__name__}; join takes a Generator, which knows the geometry of its "
+            "training: what load_generator returns"
         )
-    if params.margins not in BETWEEN:
+    if generator.margins not in BETWEEN:
         raise InputError(
-            f"this model was trained to paint around one picture (margins {params.margins!r}); joining two takes one "
-            "that was trained between two, as 'between', which comes with the package, or a run of configs/between.py"
+            f"this model was trained to paint around one picture (margins {generator.margins!r}); joining two takes "
+            "one that was trained between two, as 'between', which comes with the package, or a run of "
+            "configs/between.py"
         )
-    if params.canvas[1] <= params.known[1]:
+    if generator.canvas[1] <= generator.known[1]:
         raise InputError("this model was trained to paint nothing between two pictures: its canvas is as wide as both")
     columns = numbers.whole(
         "gap", gap, 1, numbers.MOST_PIXELS, f"a whole number of pixels, 1 or more, up to {numbers.MOST_PIXELS:,}"
     )
-    left, right = whole_size(left), whole_size(right)
-    height = min(left[0], right[0])
-    first, second = (max(1, round(width * height / own)) for own, width in (left, right))
-    (known_height, known_width), (canvas_height, canvas_width) = params.known, params.canvas
+    sizes = whole_size(left), whole_size(right)
+    height = min(size[0] for size in sizes)
+    first, second = (max(1, round(width * height / own)) for own, width in sizes)
+    (known_height, known_width), (canvas_height, canvas_width) = generator.known, generator.canvas
     wanted = height * (canvas_width - known_width) / columns / _STRIDE
     shortest, longest = canvas_width / _THINNEST / _STRIDE, canvas_width * _THINNEST / _STRIDE
     working = max(1, round(min(max(wanted, shortest), longest))) * _STRIDE
@@ -96,9 +103,9 @@ def plan_join(params: Any, left: Any, right: Any, gap: Any) -> JoinPlan:
 
 
 def join(
-    params: Any,
-    left: Any,
-    right: Any,
+    generator: Generator,
+    left: ArrayLike,
+    right: ArrayLike,
     gap: SupportsIndex,
     *,
     feather: SupportsIndex = 0,
@@ -116,7 +123,7 @@ def join(
     least; without, and where a picture has fewer than 21 pixels on a side, what the network painted is enlarged.
 
     Args:
-      params: a `Generator` that was trained between two pictures, as `load_generator("between")`.
+      generator: one that was trained between two pictures, as `load_generator("between")`.
       left, right: [h, w, 3], RGB, of any sizes; both uint8, or both the same float in [0, 1].
       gap: pixels of the result, 1 or more.
       feather: so many painted pixels beside each picture take on its tone, fading outward; half the gap at most.
@@ -130,10 +137,10 @@ def join(
     Raises:
       InputError (a ValueError): a wrong rank, dtype, range or argument; says what would be right.
     """
-    pictures = [_checked(name, img) for name, img in (("left", left), ("right", right))]
+    pictures = [check_picture(img, name, "join") for name, img in (("left", left), ("right", right))]
     if pictures[0].dtype != pictures[1].dtype:
         raise InputError(f"left has dtype {pictures[0].dtype} and right {pictures[1].dtype}; join takes both alike")
-    planned = plan_join(params, pictures[0].shape[:2], pictures[1].shape[:2], gap)
+    planned = plan_join(generator, pictures[0].shape[:2], pictures[1].shape[:2], gap)
     reach = min(numbers.pixels("feather", feather), planned.gap // 2)
     number = numbers.seed("seed", seed)
     check_progress(progress)
@@ -142,7 +149,7 @@ def join(
     pictures = [scaled(img, size) for img, size in zip(pictures, planned.sizes, strict=True)]
     work = join_work(planned) if detail else 0
     told = Progress(progress, 1, work)
-    painted = _painted(params, pictures, planned)
+    painted = _painted(generator, pictures, planned)
     told.a_pass()
     first, end = planned.sizes[0][1], planned.sizes[0][1] + planned.gap
     result = np.empty((*planned.size, 3), pictures[0].dtype)
@@ -208,17 +215,6 @@ def with_both_textures(
             found = with_texture(picture, canvas, Plan(size, margins, ()), margins, levels, seed, progress)
             made.append(found[:, painted])
     return made[0] if len(made) == 1 else _merged(*made)
-
-
-def _checked(name: str, img: Any) -> np.ndarray:
-    try:
-        array = check_image(img)
-        if array.ndim == 4:
-            raise InputError(f"img has shape {array.shape}; join takes one picture, [h, w, 3]")
-        check_known_values(array)
-    except InputError as error:
-        raise InputError(str(error).replace("img", name, 1)) from error
-    return array
 
 
 def _painted(generator: Generator, pictures: list[np.ndarray], planned: JoinPlan) -> Float[np.ndarray, "h gap 3"]:

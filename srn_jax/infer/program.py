@@ -153,7 +153,7 @@ def run_one(
             raise InputError(f"{job.source}: {error}{hint}") from error
         facts |= {"passes": 1, "worked_at": facts["picture"]}
     else:
-        planned = plan_expansion(generator, size, sides)
+        planned = plan_expansion(generator, size, **sides._asdict())
         _check_passes(planned.passes, options.most_passes, job)
         facts |= {"passes": planned.passes, "worked_at": list(planned.picture[::-1])}
         wanted_detail = options.detail == "on"

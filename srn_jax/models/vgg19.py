@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from srn_jax import convolution
 from srn_jax.errors import InputError
+from srn_jax.ops import to_levels
 
 WIDTHS = (64, 128, 256, 512, 512)
 _CONVOLUTIONS = (2, 2, 4, 4, 4)
@@ -17,7 +18,7 @@ MEAN = (123.68, 116.779, 103.939)  # ImageNet's red, green, blue, as the filters
 
 def preprocess(image: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
     """Returns RGB of [-1, 1] as 0..255."""
-    return (image + 1.0) * 127.5
+    return to_levels(image)
 
 
 def preprocess_release(image: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 
 def ends_at_once() -> None:
-    """Lets Ctrl-C end the process as the system does, until `run` or `is_noticed`; for our own programs alone."""
+    """Lets Ctrl-C end the process as the system does, until `is_noticed`; for our own programs alone."""
     # Where it is ignored, as in the background of a shell's script, it stays so.
     if _is_own_program() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -52,7 +52,6 @@ def _comes_once_more() -> None:
 def run(main: Callable[[], int | None], interrupted: str | int = "interrupted") -> NoReturn:
     """Runs a program and ends with its status; after Ctrl-C with a line, or a status, that says what became of it."""
     try:
-        is_noticed()
         status: object = main()
     except KeyboardInterrupt:
         leave(interrupted)

@@ -37,7 +37,9 @@ class Program:
         try:
             if hasattr(options, "compilation_cache"):
                 cache.keep_programs(options.compilation_cache)
-            return importlib.import_module(self.work).run(options) or 0
+            work = importlib.import_module(self.work)
+            interruption.is_noticed()
+            return work.run(options) or 0
         except InputError as error:
             fail(error)
         except BrokenPipeError:
