@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_a_name_of_before_is_taken_with_a_note(capsys):
 
 
 def test_names_are_paths_before_absl_reads_them(monkeypatch):
-    monkeypatch.setattr(flags.flags, "FLAGS", list)
+    monkeypatch.setattr(flags.flags, "FLAGS", MagicMock(side_effect=list))
     file = f"{CONFIGS}/ablation.py"
     given = ["main.py", "--config=ablation:fig8_ed,small", "-config", "ablation", "--config.data.batch=2", "ablation"]
     expected = ["main.py", f"--config={file}:fig8_ed,small", "-config", file, "--config.data.batch=2", "ablation"]

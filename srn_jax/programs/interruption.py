@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import NoReturn
 
 
@@ -20,7 +19,7 @@ def ends_at_once() -> None:
 
 def _is_own_program() -> bool:
     """Returns whether this process is `python -m srn_jax...` as it starts, or our command, `srn-jax`."""
-    started = Path(sys.argv[0]).name if sys.argv else ""
+    started = os.path.basename(sys.argv[0]) if sys.argv else ""
     named = any(flag == "-m" and name.partition(".")[0] == "srn_jax" for flag, name in pairwise(sys.orig_argv))
     return started == "srn-jax" or (started == "-m" and named)
 
