@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from srn_jax import SRN
-from srn_jax.config import resolve
+from srn_jax.config import get_setting, resolve
 from srn_jax.data.photographs import Files
 from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import CanvasCrops
@@ -54,10 +54,8 @@ def test_the_paper_s_table_and_figures_are_all_there():
 @pytest.mark.parametrize("row", ROWS)
 def test_a_small_row_differs_from_srn_in_what_the_large_one_does(row):
     for setting in ROWS[row]:
-        section, field = setting.split(".")
-        small = getattr(getattr(resolve(get_config(f"{row},small")), section), field)
-        large = getattr(getattr(resolve(get_config(row)), section), field)
-        assert small == (large // 4 if field == "width" else large)
+        small, large = (get_setting(resolve(get_config(name)), setting) for name in (f"{row},small", row))
+        assert small == (large // 4 if setting.endswith(".width") else large)
     small = resolve(get_config(f"{row},small"))
     assert (small.geometry.known, small.geometry.canvas) == ((32, 32), (64, 64))
     assert small.model.width == get_config(row).model.width // 4

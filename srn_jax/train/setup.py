@@ -79,7 +79,7 @@ def prepare(config: Config, folder: Path) -> Setup:
     mesh = sharding.build_mesh(config.data.batch, config.compute.accumulate)
     with hosts.agreeing():
         networks = build_networks(config)
-        steps = build_steps(config, networks, sharding.AXIS)
+        steps = build_steps(config, networks, axis_name=sharding.AXIS)
         for step in steps:
             sharding.compile_step(step, mesh)  # looks its variants up; compiles when it is called
     continued = workdir.has_checkpoint(folder)

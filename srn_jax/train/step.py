@@ -64,7 +64,7 @@ class Variants:
     remat: Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def look_up(loss: Loss, phase: Phase, compute: Compute, name: str) -> Variants:
+def look_up(name: str, *, phase: Phase, loss: Loss, compute: Compute) -> Variants:
     """Returns the variants of the phase called `name`; raises InputError for a name that its table lacks."""
     return Variants(
         error=pick(spatial.ERRORS, loss.error, "loss.error"),
@@ -79,17 +79,19 @@ def look_up(loss: Loss, phase: Phase, compute: Compute, name: str) -> Variants:
     )
 
 
-@dataclass(frozen=True, eq=False)  # hashed by identity, as jit asks of a callable
+@dataclass(frozen=True, eq=False, kw_only=True)  # hashed by identity, as jit asks of a callable
 class Step:
     """The updates of one phase.
 
     Attributes:
+      name: the phase's, "reconstruction" or "adversarial", as in the settings.
       loss: the settings' weights, those of terms that the phase leaves out at 0.
       first_step: the phase's first step, from which its learning rate counts.
       critic_updates: before each generator update; 0 in pre-training.
       axis_name: the mapped axis that batches are split over; None outside of a map.
     """
 
+    name: str
     config: Config
     networks: Networks
     phase: Phase
@@ -282,30 +284,24 @@ class Step:
         return self.variants.learning_rate(state.step - self.first_step)
 
 
-def build_steps(config: Config, networks: Networks, axis_name: str | None = None) -> list[Step]:
+def build_steps(config: Config, networks: Networks, *, axis_name: str | None = None) -> list[Step]:
     """Returns the phases of a run in order: reconstruction alone, then all losses; phases of no steps are left out."""
-    without = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_style=0.0, lambda_adv=0.0)
-    with_critics = bool(config.loss.lambda_adv and config.critic.names)
-    steps = [
-        Step(
-            config,
-            networks,
-            phase,
-            loss,
-            look_up(loss, phase, config.compute, name),
-            first_step,
-            critic_updates,
-            axis_name,
+
+    def build(name: str, phase: Phase, loss: Loss, *, first_step: int, critic_updates: int) -> Step:
+        return Step(
+            name=name,
+            config=config,
+            networks=networks,
+            phase=phase,
+            loss=loss,
+            variants=look_up(name, phase=phase, loss=loss, compute=config.compute),
+            first_step=first_step,
+            critic_updates=critic_updates,
+            axis_name=axis_name,
         )
-        for name, phase, loss, first_step, critic_updates in (
-            ("reconstruction", config.reconstruction, without, 0, 0),
-            (
-                "adversarial",
-                config.adversarial,
-                config.loss,
-                config.reconstruction.steps,
-                config.critic.updates * with_critics,
-            ),
-        )
-    ]
-    return [step for step in steps if step.phase.steps]
+
+    alone = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_style=0.0, lambda_adv=0.0)
+    updates = config.critic.updates if config.loss.lambda_adv and config.critic.names else 0
+    first = build("reconstruction", config.reconstruction, alone, first_step=0, critic_updates=0)
+    second = build("adversarial", config.adversarial, config.loss, first_step=first.phase.steps, critic_updates=updates)
+    return [step for step in (first, second) if step.phase.steps]
