@@ -19,6 +19,7 @@ from srn_jax.geometry import parts
 from srn_jax.infer.checks import check_canvas, check_image, check_known_values, check_mask, known_rectangles
 from srn_jax.infer.devices import on_each, share
 from srn_jax.models.layers import apply, parameter_shapes
+from srn_jax.models.parameters import Params, by_name
 from srn_jax.programs.backend import compiler_options, windows_a_call
 
 ROUNDINGS = ("nearest", "truncate")
@@ -233,9 +234,8 @@ def _network(params: Any, model: nn.Module | None) -> tuple[nn.Module, Any]:
     return model, tree
 
 
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(leaf) for path, leaf in leaves}
+def _shapes(tree: Params) -> dict[str, tuple[int, ...]]:
+    return {name: jnp.shape(leaf) for name, leaf in by_name(tree).items()}
 
 
 def _on_canvas(images: np.ndarray, known: tuple[int, int], canvas: tuple[int, int], places: np.ndarray) -> np.ndarray:

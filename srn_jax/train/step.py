@@ -14,18 +14,15 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
 from srn_jax import geometry
-from srn_jax.config import Compute, Config, Loss, Phase, feature_layers
-from srn_jax.errors import pick
-from srn_jax.losses import adversarial, mrf, spatial, style
-from srn_jax.models import vgg19
+from srn_jax.config import Config, Loss, Phase, feature_layers
+from srn_jax.losses import adversarial, spatial, style
 from srn_jax.models.layers import apply, apply_stages
 from srn_jax.train import precision
-from srn_jax.train.optimizer import learning_rate
 from srn_jax.train.state import Networks, TrainState
+from srn_jax.train.variants import Variants, look_up
 
 Metrics = dict[str, Array]
 
@@ -47,36 +44,6 @@ class Batch(struct.PyTreeNode):
 
         shared = self.mask.shape[0] != self.image.shape[0]
         return self.replace(image=cut(self.image), mask=self.mask if shared else cut(self.mask), alpha=cut(self.alpha))
-
-
-@dataclass(frozen=True)
-class Variants:
-    """The table entries that a phase's settings name, looked up once, before anything is compiled or written."""
-
-    error: Callable[[Array, Array, Array], Array]
-    weights: Callable[[Array], Array]
-    id_mrf: Callable[..., Array]
-    vgg_input: Callable[[Array], Array]
-    penalty_mask: Callable[[str, Array, Array], Array]
-    combine: Callable[[list[Array]], Array]
-    learning_rate: Callable[[Array], Array]
-    dtype: DTypeLike
-    remat: Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def look_up(name: str, *, phase: Phase, loss: Loss, compute: Compute) -> Variants:
-    """Returns the variants of the phase called `name`; raises InputError for a name that its table lacks."""
-    return Variants(
-        error=pick(spatial.ERRORS, loss.error, "loss.error"),
-        weights=pick(spatial.SPATIAL_WEIGHTS, loss.spatial, "loss.spatial"),
-        id_mrf=pick(mrf.ID_MRF, loss.mrf, "loss.mrf"),
-        vgg_input=pick(vgg19.PREPROCESSING, loss.vgg_input, "loss.vgg_input"),
-        penalty_mask=pick(adversarial.PENALTY_MASKS, loss.penalty_mask, "loss.penalty_mask"),
-        combine=pick(adversarial.COMBINATIONS, loss.combine, "loss.combine"),
-        learning_rate=learning_rate(phase, name),
-        dtype=pick(precision.DTYPES, compute.dtype, "compute.dtype"),
-        remat=pick(precision.REMAT, compute.remat, "compute.remat"),
-    )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)  # hashed by identity, as jit asks of a callable
@@ -294,7 +261,7 @@ def build_steps(config: Config, networks: Networks, *, axis_name: str | None = N
             networks=networks,
             phase=phase,
             loss=loss,
-            variants=look_up(name, phase=phase, loss=loss, compute=config.compute),
+            variants=look_up(name, config=config, phase=phase, loss=loss),
             first_step=first_step,
             critic_updates=critic_updates,
             axis_name=axis_name,
