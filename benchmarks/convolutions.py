@@ -21,7 +21,7 @@ from tqdm import tqdm
 from benchmarks import machine, options
 from srn_jax import ops
 from srn_jax.convolution import dilated, forms, narrow, plain, strided, upsample, winograd
-from srn_jax.convolution.plain import Geometry
+from srn_jax.convolution.plain import Sampling
 from srn_jax.programs.allocator import keep_freed_memory
 
 
@@ -62,12 +62,12 @@ LAYERS = (
 SHORT = tuple(layer for layer in LAYERS if layer.name in _KINDS)
 
 
-def xla(g: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
+def xla(g: Sampling, x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Returns the convolution, its derivatives left to XLA."""
     return plain.output(g, x, kernel)
 
 
-def programs(layer: Layer, g: Geometry, ins: int, outs: int) -> dict[str, dict[str, Callable[..., Any]]]:
+def programs(layer: Layer, g: Sampling, ins: int, outs: int) -> dict[str, dict[str, Callable[..., Any]]]:
     """Returns {part: {form: function of (x, kernel, y)}}."""
     if layer.upsampled:
         forms = {"xla": lambda x, k: xla(g, ops.upsample_x2(x), k), "phases": upsample.by_phases}
@@ -140,7 +140,7 @@ def rows(given: Any) -> list[list[str]]:
     for layer in tqdm(SHORT if given.short else LAYERS, file=sys.stderr, desc="measuring"):
         inputs = tuple(side // layer.scale for side in given.canvas)
         outer = tuple(2 * side for side in inputs) if layer.upsampled else inputs
-        g = Geometry(layer.stride, layer.dilation, outer, (layer.taps, layer.taps))
+        g = Sampling(layer.stride, layer.dilation, outer, (layer.taps, layer.taps))
         ins, outs = (round(units * given.width) or 3 for units in (layer.ins, layer.outs))
         keys = jax.random.split(jax.random.key(0), 3)
         x = jax.random.normal(keys[0], (given.batch, *inputs, ins))
@@ -151,7 +151,7 @@ def rows(given: Any) -> list[list[str]]:
             times = {name: measure(function, (x, kernel, y), given.rounds) for name, function in functions.items()}
             rate = operations / times["xla"] / 1e6
             part = "kernel_gradient" if what == "penalty" else what
-            picked = forms.pick(part, g, ins, outs, x.dtype).__module__.rpartition(".")[2]
+            picked = forms.fastest(part, g, ins, outs, x.dtype).__module__.rpartition(".")[2]
             taken = "phases" if layer.upsampled else picked
             taken = taken if taken in times else "xla"  # which is the plain form, where both are one
             cells = "; ".join(f"{name}{'*' * (name == taken)} {ms:.1f}" for name, ms in times.items())

@@ -10,6 +10,7 @@ from benchmarks.peer.weights import Arrays
 from benchmarks.sizes import Sizes
 from srn_jax import config as settings
 from srn_jax.models import vgg19
+from srn_jax.models.parameters import by_name
 from srn_jax.train.state import build_networks, init_state
 from srn_jax.train.step import Step, build_steps
 
@@ -44,8 +45,6 @@ def parameters(sizes: Sizes) -> tuple[Arrays, Arrays, Arrays]:
 
 
 def _draw(shapes: Any, rng: np.random.Generator, gain: float, bias: float) -> Arrays:
-    leaves = jax.tree_util.tree_leaves_with_path(shapes)
-    named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf.shape for path, leaf in leaves}
 
     def draw_one(name: str, shape: tuple[int, ...]) -> np.ndarray:
         if name == "mean":
@@ -53,7 +52,7 @@ def _draw(shapes: Any, rng: np.random.Generator, gain: float, bias: float) -> Ar
         scale = bias if len(shape) == 1 else (gain / np.prod(shape[:-1])) ** 0.5
         return rng.normal(0.0, scale, shape).astype(np.float32)
 
-    return {name: draw_one(name, shape) for name, shape in named.items()}
+    return {name: draw_one(name, leaf.shape) for name, leaf in by_name(shapes).items()}
 
 
 def pictures(count: int, sizes: Sizes) -> np.ndarray:

@@ -85,7 +85,7 @@ def training(
     del alphas
     config = inputs.configuration(sizes)
     networks, mesh = build_networks(config), sharding.build_mesh(config.data.batch)
-    step = build_steps(config, networks, sharding.AXIS)[phase]
+    step = build_steps(config, networks, axis_name=sharding.AXIS)[phase]
     compiled = sharding.compile_step(step, mesh)
     filters = sharding.put_replicated(mesh, unflatten(vgg) if settings.feature_layers(step.loss) else {})
     batches = sharding.put_images(mesh, images[: step.batches])

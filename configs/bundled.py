@@ -19,7 +19,7 @@ two updates of the critics a step, the release's autoencoding term, and ID-MRF o
 weight beside an adversarial loss of 2.5 times its own.
 """
 
-from srn_jax.config import Config
+from srn_jax.config import Config, set_settings
 from srn_jax.errors import pick
 
 # Earlier runs at 5e-4, with Adam's 0.5 and 0.9, lost a direction of color within 200 steps; at 2e-4 with these, none.
@@ -72,7 +72,5 @@ def get_config(stage: str = "half") -> Config:
     config.data.path = "data/photographs"
     config.data.scale = (0.75, 1.0)
     config.data.color = 0.3
-    for setting, value in pick(STAGES, stage, "configs/bundled.py's run").items():
-        section, field = setting.split(".")
-        setattr(getattr(config, section), field, value)
+    set_settings(config, pick(STAGES, stage, "configs/bundled.py's run"))
     return config

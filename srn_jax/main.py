@@ -52,7 +52,8 @@ def main(argv: list[str]) -> None:
 
     from srn_jax.train import hosts
     from srn_jax.train.checkpoint import quieten_orbax
-    from srn_jax.train.loop import DivergedError, train
+    from srn_jax.train.divergence import DivergedError
+    from srn_jax.train.loop import train
     from srn_jax.train.report import report
     from srn_jax.train.setup import describe, prepare
 

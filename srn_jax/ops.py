@@ -225,7 +225,10 @@ def no_normalization(
     return features
 
 
-NORMALIZATIONS: dict[str, Callable[..., Array]] = {
+# (features [b, h, w, c], mask [b or 1, h, w, 1], rho) -> features.
+Normalization = Callable[[Float[Array, "b h w c"], Float[Array, "#b h w 1"], float], Float[Array, "b h w c"]]
+
+NORMALIZATIONS: dict[str, Normalization] = {
     "paper": context_normalization,
     "release": context_normalization_release,
     "none": no_normalization,

@@ -37,8 +37,7 @@ def test_every_system_and_variant_of_the_figures_has_a_row():
         ("fig11", "critic.names", {("global", "context"), ("global",)}),
         ("fig12", "loss.spatial", {"rsv", "confidence", "plain"}),
     ):
-        section, field = setting.split(".")
-        rows = {name: getattr(getattr(c, section), field) for name, c in resolved.items() if name.startswith(figure)}
+        rows = {name: settings.get_setting(c, setting) for name, c in resolved.items() if name.startswith(figure)}
         assert set(rows.values()) == values, figure
     assert len(NAMES) == 14
     assert len(DISTINCT) == 19

@@ -10,7 +10,7 @@ import google_crc32c
 import numpy as np
 import pytest
 
-from srn_jax.convert.bundle import Bundle, Entry, find_prefix
+from srn_jax.convert.bundle import Bundle, VariableEntry, find_prefix
 from srn_jax.errors import InputError
 from tests import golden_cases
 from tests.bundle_writer import Items, data_file, entry_message, footer, index_file, varint, write
@@ -113,7 +113,7 @@ def test_types_and_shapes(dtype, prefix):
 def test_entry(prefix):
     write(prefix, ARRAYS)
     entry = Bundle(prefix).entries["net/conv/kernel"]
-    assert entry == Entry("float32", (2, 3, 4), shard=0, offset=12, size=96, crc=entry.crc, partitioned=False)
+    assert entry == VariableEntry("float32", (2, 3, 4), shard=0, offset=12, size=96, crc=entry.crc, partitioned=False)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_partitioned_variable_is_listed_and_not_read(prefix):
     write(prefix, ARRAYS, entries={"net/conv/kernel": whole}, edit=lambda items: [items[0], piece, *items[1:]])
     bundle = Bundle(prefix)
     assert list(bundle.entries) == list(ARRAYS)
-    assert bundle.entries["net/conv/kernel"] == Entry("float32", (2, 3, 4), 0, 0, 0, 0, partitioned=True)
+    assert bundle.entries["net/conv/kernel"] == VariableEntry("float32", (2, 3, 4), 0, 0, 0, 0, partitioned=True)
     with pytest.raises(InputError, match=r"^'net/conv/kernel' in .* is a partitioned variable; only whole ones are"):
         bundle.read("net/conv/kernel")
     np.testing.assert_array_equal(bundle.read("step"), 1000)

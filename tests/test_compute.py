@@ -42,7 +42,7 @@ def build(devices: int, phase: int, **changes) -> tuple[Step, sharding.Mesh]:
         adam=optax.with_extra_args_support(optax.identity()),
         vgg=dataclasses.replace(networks.vgg, layers=config.loss.mrf_layers, widths=WIDTHS),
     )
-    return build_steps(config, networks, sharding.AXIS)[phase], Mesh(
+    return build_steps(config, networks, axis_name=sharding.AXIS)[phase], Mesh(
         np.array(jax.devices()[:devices]), (sharding.AXIS,)
     )
 
@@ -65,6 +65,7 @@ def moves(devices: int, phase: int = 1, **changes):
     after, metrics = sharding.compile_step(step, mesh)(state, images, sharding.put_replicated(mesh, VGG))
     moved = jax.tree.map(lambda new, old: new - old, jax.device_get((after.params, after.critics)), before)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((after.params, after.average, after.critics)))
+    assert bool(metrics.pop(sharding.FINITE))
     assert all(metric.dtype == jnp.float32 for metric in metrics.values())
     return moved, jax.device_get(metrics)
 

@@ -218,7 +218,7 @@ EXPANSION = "inpaint_net__feat_expansion_subpixel__bias"
         ),
         (changed(), ["--model=srn-hr"], r"--model is srn-hr, but the variables are those of srn: feature expansion is"),
         (changed(), ["--ratio=3x3"], r"--ratio is 3x3; these variables take 1x4, 2x2, 4x1"),
-        (changed(inpaint_net__conv3__bias=None), [], r"the generator is incomplete: it lacks fen/conv3/bias"),
+        (changed(inpaint_net__conv3__bias=None), [], r"the generator is incomplete: it lacks fen.conv3.bias"),
         (
             changed(inpaint_net__conv3__kernel=np.zeros((3, 3, 8, 16), np.float32)),
             [],

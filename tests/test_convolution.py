@@ -11,7 +11,7 @@ from jax.sharding import PartitionSpec as P
 
 from srn_jax import convolution
 from srn_jax.convolution import dilated, forms, narrow, plain, strided, upsample, winograd
-from srn_jax.convolution.plain import Geometry
+from srn_jax.convolution.plain import Sampling
 
 CASES = [  # (inputs, taps, stride, dilation)
     ((6, 8), (3, 3), 1, 1),
@@ -28,7 +28,7 @@ def draw(*shape: int, key: int = 0) -> jax.Array:
     return jnp.asarray(np.random.default_rng(key).standard_normal(shape, np.float32))  # JAX's own would be compiled
 
 
-def computed(form: Any, g: Geometry, x: jax.Array, kernel: jax.Array, y: jax.Array, parts=PARTS) -> list[np.ndarray]:
+def computed(form: Any, g: Sampling, x: jax.Array, kernel: jax.Array, y: jax.Array, parts=PARTS) -> list[np.ndarray]:
     """Returns these parts of a convolution in one of its forms, compiled as one program."""
 
     def compute(x, kernel, y):
@@ -44,14 +44,14 @@ def assert_close(made, expected, limit: float) -> None:
         assert np.linalg.norm(a - b) < limit * np.linalg.norm(b)
 
 
-def assert_equals_plain(form: Any, g: Geometry, channels: tuple[int, int], limit: float, parts=PARTS) -> None:
+def assert_equals_plain(form: Any, g: Sampling, channels: tuple[int, int], limit: float, parts=PARTS) -> None:
     outputs = (-(-side // g.stride) for side in g.inputs)
     x, kernel = draw(4, *g.inputs, channels[0]), draw(*g.taps, *channels, key=1)
     arrays = x, kernel, draw(4, *outputs, channels[1], key=2)
     assert_close(computed(form, g, *arrays, parts), computed(plain, g, *arrays, parts), limit)
 
 
-def by_loops(g: Geometry, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def by_loops(g: Sampling, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Returns TensorFlow's SAME convolution in float64, one pixel and tap at a time."""
     rows, columns = (-(-size // g.stride) for size in g.inputs)
     before = []
@@ -68,7 +68,7 @@ def by_loops(g: Geometry, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("inputs", "taps", "stride", "dilation"), CASES)
 def test_plain_convolution_and_its_gradients_equal_loops(inputs, taps, stride, dilation):
-    g = Geometry(stride, dilation, inputs, taps)
+    g = Sampling(stride, dilation, inputs, taps)
     x, kernel = draw(2, *inputs, 3), draw(*taps, 3, 4, key=1)
     expected = by_loops(g, np.asarray(x), np.asarray(kernel))
     y = draw(*expected.shape, key=2)
@@ -102,7 +102,7 @@ ALL_AT_ONCE = 2**26
 )
 def test_winograd_equals_the_plain_form_in_all_three_parts(monkeypatch, inputs, taps, dilation, most_bytes):
     monkeypatch.setattr(winograd, "_MOST_BYTES", most_bytes)
-    assert_equals_plain(winograd, Geometry(1, dilation, inputs, (taps, taps)), (5, 4), 1e-5)
+    assert_equals_plain(winograd, Sampling(1, dilation, inputs, (taps, taps)), (5, 4), 1e-5)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_winograd_equals_the_plain_form_in_all_three_parts(monkeypatch, inputs, 
 @pytest.mark.parametrize("most_bytes", [ALL_AT_ONCE, 1])  # in strips, where rows allow
 def test_narrow_convolutions_equal_the_plain_form_in_all_three_parts(monkeypatch, inputs, taps, most_bytes):
     monkeypatch.setattr(narrow, "_MOST_BYTES", most_bytes)
-    assert_equals_plain(narrow, Geometry(1, 1, inputs, taps), (3, 4), 2e-6)
+    assert_equals_plain(narrow, Sampling(1, 1, inputs, taps), (3, 4), 2e-6)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_narrow_convolutions_equal_the_plain_form_in_all_three_parts(monkeypatch
     ],
 )
 def test_which_convolutions_are_narrow(ins, outs, inputs, fast):
-    g = Geometry(1, 1, inputs, (3, 3))
-    assert tuple(p for p in PARTS if forms.pick(p, g, ins, outs, jnp.float32) is getattr(narrow, p)) == fast
+    g = Sampling(1, 1, inputs, (3, 3))
+    assert tuple(p for p in PARTS if forms.fastest(p, g, ins, outs, jnp.float32) is getattr(narrow, p)) == fast
     assert not narrow.suits("kernel_gradient", g._replace(stride=2), ins, 3)
     assert not narrow.suits("kernel_gradient", g._replace(taps=(2, 2)), ins, 3)
 
@@ -143,8 +143,8 @@ def test_which_convolutions_are_narrow(ins, outs, inputs, fast):
     ],
 )
 def test_where_minimal_filtering_pays(ins, outs, side, fast):
-    g = Geometry(1, 1, (side, side), (3, 3))
-    assert tuple(p for p in PARTS if forms.pick(p, g, ins, outs, jnp.float32) is getattr(winograd, p)) == fast
+    g = Sampling(1, 1, (side, side), (3, 3))
+    assert tuple(p for p in PARTS if forms.fastest(p, g, ins, outs, jnp.float32) is getattr(winograd, p)) == fast
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_where_minimal_filtering_pays(ins, outs, side, fast):
     [((8, 12), (3, 3), 2), ((7, 9), (5, 3), 4), ((3, 5), (3, 3), 16), ((2, 1), (1, 1), 3)],
 )
 def test_a_dilated_kernel_gradient_by_sub_grids_equals_the_plain_form(inputs, taps, dilation):
-    g = Geometry(1, dilation, inputs, taps)
+    g = Sampling(1, dilation, inputs, taps)
     assert dilated.suits("kernel_gradient", g, 5, 4)
     assert_equals_plain(dilated, g, (5, 4), 2e-6, PARTS[2:])
 
@@ -170,12 +170,12 @@ def test_a_dilated_kernel_gradient_by_sub_grids_equals_the_plain_form(inputs, ta
     ],
 )
 def test_strided_gradients_equal_the_plain_form(inputs, taps, stride, channels):
-    assert_equals_plain(strided, Geometry(stride, 1, inputs, (taps, taps)), channels, 1e-5, PARTS[1:])
+    assert_equals_plain(strided, Sampling(stride, 1, inputs, (taps, taps)), channels, 1e-5, PARTS[1:])
 
 
 @pytest.mark.parametrize(("inputs", "taps"), [((7, 5), 3), ((9, 6), 5)])
 def test_a_strided_kernel_gradient_of_odd_sides_equals_the_plain_form(inputs, taps):
-    assert_equals_plain(strided, Geometry(2, 1, inputs, (taps, taps)), (5, 4), 2e-6, PARTS[2:])
+    assert_equals_plain(strided, Sampling(2, 1, inputs, (taps, taps)), (5, 4), 2e-6, PARTS[2:])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 6), (5, 3)])
@@ -192,7 +192,7 @@ def test_upsampling_by_phases_equals_the_plain_form_and_its_gradients(size):
 
 
 def xla(x: jax.Array, kernel: jax.Array, stride: int, dilation: int) -> jax.Array:
-    return plain.output(Geometry(stride, dilation, x.shape[1:3], kernel.shape[:2]), x, kernel)
+    return plain.output(Sampling(stride, dilation, x.shape[1:3], kernel.shape[:2]), x, kernel)
 
 
 @pytest.mark.parametrize(("inputs", "taps", "stride", "dilation"), [CASES[0], CASES[2], CASES[4]])
@@ -228,22 +228,22 @@ def test_a_kernel_that_all_devices_share_gets_the_sum_of_their_gradients():
 @pytest.mark.parametrize(
     ("g", "ins", "dtype", "fast"),
     [
-        (Geometry(1, 16, (64, 64), (3, 3)), 256, jnp.float32, PARTS),
-        (Geometry(1, 16, (64, 64), (3, 3)), 256, jnp.bfloat16, ()),
-        (Geometry(1, 16, (64, 64), (3, 3)), 3, jnp.float32, ()),  # too few channels
-        (Geometry(1, 1, (256, 256), (3, 3)), 64, jnp.float32, PARTS[2:]),  # too large
-        (Geometry(1, 16, (60, 64), (3, 3)), 256, jnp.float32, ()),  # no whole tiles
-        (Geometry(1, 1, (64, 64), (5, 5)), 256, jnp.float32, PARTS[2:]),
-        (Geometry(1, 1, (64, 64), (7, 7)), 256, jnp.float32, ()),
+        (Sampling(1, 16, (64, 64), (3, 3)), 256, jnp.float32, PARTS),
+        (Sampling(1, 16, (64, 64), (3, 3)), 256, jnp.bfloat16, ()),
+        (Sampling(1, 16, (64, 64), (3, 3)), 3, jnp.float32, ()),  # too few channels
+        (Sampling(1, 1, (256, 256), (3, 3)), 64, jnp.float32, PARTS[2:]),  # too large
+        (Sampling(1, 16, (60, 64), (3, 3)), 256, jnp.float32, ()),  # no whole tiles
+        (Sampling(1, 1, (64, 64), (5, 5)), 256, jnp.float32, PARTS[2:]),
+        (Sampling(1, 1, (64, 64), (7, 7)), 256, jnp.float32, ()),
     ],
 )
 def test_which_form_a_convolution_takes(monkeypatch, g, ins, dtype, fast):
-    picked = {part: forms.pick(part, g, ins, 256, dtype) for part in PARTS}
+    picked = {part: forms.fastest(part, g, ins, 256, dtype) for part in PARTS}
     assert picked == {part: getattr(winograd if part in fast else plain, part) for part in PARTS}
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert forms.pick("output", g, ins, 256, dtype) is plain.output
+    assert forms.fastest("output", g, ins, 256, dtype) is plain.output
     last = dilated if g.dilation > 1 else plain
-    assert forms.pick("kernel_gradient", g, ins, 256, dtype) is last.kernel_gradient
+    assert forms.fastest("kernel_gradient", g, ins, 256, dtype) is last.kernel_gradient
 
 
 @pytest.mark.parametrize(
@@ -256,8 +256,8 @@ def test_which_form_a_convolution_takes(monkeypatch, g, ins, dtype, fast):
     ],
 )
 def test_which_form_a_convolution_with_a_stride_takes(inputs, side, ins, fast):
-    g = Geometry(2, 1, inputs, (side, side))
-    picked = {part: forms.pick(part, g, ins, 64, jnp.float32) for part in PARTS}
+    g = Sampling(2, 1, inputs, (side, side))
+    picked = {part: forms.fastest(part, g, ins, 64, jnp.float32) for part in PARTS}
     assert picked == {part: getattr(strided if part in fast else plain, part) for part in PARTS}
 
 

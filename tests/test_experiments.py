@@ -12,15 +12,15 @@ import pytest
 from scipy import stats
 
 from srn_jax import SRN
-from srn_jax.config import resolve
+from srn_jax.config import get_setting, resolve
 from srn_jax.data.photographs import Files
 from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import CanvasCrops
 from srn_jax.experiments import __main__ as program
 from srn_jax.experiments import page
-from srn_jax.experiments.judgement import PLACES, Judged, PlacedCrops, difference, judge
+from srn_jax.experiments.judgement import PLACES, PlacedCrops, RowJudgement, difference, judge
 from srn_jax.experiments.rows import EXPERIMENTS, ROWS, get_config, same_run
-from srn_jax.experiments.runs import Run
+from srn_jax.experiments.runs import Training
 from tests.forked import Process
 from tests.programs import environment
 from tests.test_generator import tiny_generator
@@ -54,10 +54,8 @@ def test_the_paper_s_table_and_figures_are_all_there():
 @pytest.mark.parametrize("row", ROWS)
 def test_a_small_row_differs_from_srn_in_what_the_large_one_does(row):
     for setting in ROWS[row]:
-        section, field = setting.split(".")
-        small = getattr(getattr(resolve(get_config(f"{row},small")), section), field)
-        large = getattr(getattr(resolve(get_config(row)), section), field)
-        assert small == (large // 4 if field == "width" else large)
+        small, large = (get_setting(resolve(get_config(name)), setting) for name in (f"{row},small", row))
+        assert small == (large // 4 if setting.endswith(".width") else large)
     small = resolve(get_config(f"{row},small"))
     assert (small.geometry.known, small.geometry.canvas) == ((32, 32), (64, 64))
     assert small.model.width == get_config(row).model.width // 4
@@ -75,10 +73,10 @@ def test_a_wrong_row_or_scale_is_told_with_those_there_are(name):
         get_config(name)
 
 
-def judged(*seeds: list[float], **more) -> Judged:
+def judged(*seeds: list[float], **more) -> RowJudgement:
     """Returns a row whose pictures have these values in every score, a list a seed."""
     names = ("psnr_unknown", "ssim_unknown", "l1_unknown", "psnr", "ssim", "l1", "seam", "step", "sharpness")
-    return Judged(scores=[[dict.fromkeys(names, value) for value in seed] for seed in seeds], **more)
+    return RowJudgement(scores=[[dict.fromkeys(names, value) for value in seed] for seed in seeds], **more)
 
 
 def test_differences_are_paired_and_averaged_over_seeds():
@@ -135,7 +133,7 @@ def test_all_rows_are_judged_on_the_same_known_parts(tmp_path):
     np.testing.assert_array_equal(both.values("psnr")[1], other.values("psnr")[0])
 
 
-class Other(Run):
+class Other(Training):
     """A run that is another program."""
 
     def arguments(self, config: str) -> list[str]:

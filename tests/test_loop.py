@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import jax
@@ -15,25 +16,29 @@ from PIL import Image
 from srn_jax import config as settings
 from srn_jax import load_generator
 from srn_jax.errors import InputError
-from srn_jax.train import loop, setup, sharding, workdir
+from srn_jax.train import loop, pace, phase, setup, sharding, workdir
 from srn_jax.train.checkpoint import Checkpoints, shapes_of
+from srn_jax.train.divergence import DivergedError, first_bad
+from srn_jax.train.feed import Feed
 from srn_jax.train.log import Log
+from srn_jax.train.progress import Clock
+from srn_jax.train.recording import Recorder
 from srn_jax.train.state import TrainState, build_networks
-from srn_jax.train.step import build_steps
+from srn_jax.train.step import Step, build_steps
 from tests import tiny
 
 
 def run(folder: Path, stop_at: int | None = None, **changes) -> loop.Outcome:
-    """Trains; with `stop_at`, SIGTERM comes while that step is being reported."""
-    report_step = loop._report_step
+    """Trains; with `stop_at`, SIGTERM comes while that step is being recorded."""
+    record = Recorder.record
 
-    def report_and_stop(run, number, *arguments):
-        report_step(run, number, *arguments)
+    def record_and_stop(recorder, number, *arguments):
+        record(recorder, number, *arguments)
         if number == stop_at:
             signal.raise_signal(signal.SIGTERM)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "_report_step", report_and_stop)
+        patch.setattr(Recorder, "record", record_and_stop)
         return loop.train(settings.resolve(tiny.config(**changes)), folder)
 
 
@@ -95,12 +100,18 @@ def test_a_run_of_before_a_setting_came_goes_on_as_it_was(tmp_path):
         workdir.check(tmp_path, config, {})
 
 
-def test_images_per_second_are_those_of_training():
-    rate = loop._Rate()
-    assert rate.so_far() == {}
-    rate.add(8, 2.0)
-    rate.add(8, 6.0)
-    assert rate.so_far() == {"images_per_second": 2.0}
+def test_images_per_second_and_waiting_are_those_of_training(monkeypatch):
+    clock = Clock()
+    now = iter([10.0, 12.0, 100.0, 106.0, 200.0, 201.0])  # started and stopped, in turn
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    assert clock.metrics() == {}
+    for waited in (1.0, 1.0):
+        clock.start()
+        clock.stop(8, waited)
+    assert clock.metrics() == {"images_per_second": 2.0, "data_wait_share": 0.25}
+    clock.start()
+    clock.stop(2, 0.5)
+    assert clock.metrics() == {"images_per_second": 2.0, "data_wait_share": 0.5}  # of waiting, since last asked
 
 
 def test_a_run_never_lies_among_its_pictures(tmp_path):
@@ -187,39 +198,106 @@ def test_a_whole_checkpoint_of_another_run_is_left_alone(whole):
 
 @pytest.mark.slow
 def test_parameters_beyond_all_bounds_stop_the_run_before_they_are_saved(tmp_path):
-    with pytest.raises(loop.DivergedError, match=r"step 1: params paint .* NaN.*; no checkpoint had been saved yet"):
+    with pytest.raises(DivergedError, match=r"step 1: params paint .* NaN.*; no checkpoint had been saved yet"):
         run(tmp_path, reconstruction__learning_rate=1e18, run__save_every_steps=1)
     assert not list((tmp_path / "checkpoints").glob("[0-9]*"))
 
 
-def poison(monkeypatch, **bad: float) -> None:
-    """Puts the metrics `bad` into the second step of the runs to come."""
-    compile_step = sharding.compile_step
+def poison(monkeypatch, step: int, **bad: float) -> None:
+    """Puts the metrics `bad` into that step of the runs to come."""
+    call = Step.__call__
 
-    def compile_and_poison(step, mesh):
-        program = compile_step(step, mesh)
+    def poisoned(self, state, images, vgg):
+        state, metrics = call(self, state, images, vgg)
+        return state, metrics | {name: jnp.where(state.step == step, bad[name], metrics[name]) for name in bad}
 
-        def poisoned(*arguments):
-            state, metrics = program(*arguments)
-            return state, metrics | (jax.tree.map(jnp.float32, bad) if int(state.step) == 2 else {})
-
-        return poisoned
-
-    monkeypatch.setattr(sharding, "compile_step", compile_and_poison)
+    monkeypatch.setattr(Step, "__call__", poisoned)
 
 
 @pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
-    poison(monkeypatch, reconstruction=np.nan)
+    poison(monkeypatch, 2, reconstruction=np.nan)
     message = r"step 2: reconstruction is nan; the last good checkpoint is .*checkpoints/1$"
-    with pytest.raises(loop.DivergedError, match=message):
+    with pytest.raises(DivergedError, match=message):
         run(tmp_path, run__save_every_steps=1)
     assert load_generator(tmp_path).known == (8, 12)
 
 
 @pytest.mark.slow
+def test_a_loss_that_nobody_had_looked_at_is_found_before_anything_is_saved(tmp_path, monkeypatch):
+    poison(monkeypatch, 4, reconstruction=np.inf, gradient_norm=np.nan)  # it is finite again from step 5 on
+    monkeypatch.setattr(pace, "_SECONDS", 1e9)
+    message = r"step 4: gradient_norm is nan, reconstruction is inf; the last good checkpoint is .*checkpoints/2$"
+    with pytest.raises(DivergedError, match=message):
+        run(tmp_path, reconstruction__steps=9, run__log_every_steps=100, run__save_every_steps=2)
+    assert not (tmp_path / "checkpoints" / "4").exists()
+    shutil.rmtree(tmp_path)
+    with pytest.raises(DivergedError, match=r"step 4: .*; no checkpoint had been saved yet$"):
+        run(tmp_path, reconstruction__steps=9, run__log_every_steps=100)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_looked_at_now_and_then_is_the_same(whole, tmp_path, monkeypatch):
+    looked = []
+    monkeypatch.setattr(pace.Pace, "due", lambda self, steps: False)
+    monkeypatch.setattr(phase, "first_bad", lambda steps: looked.append([number for number, _ in steps]))
+    run(tmp_path, run__log_every_steps=100)
+    assert looked == [[1, 2, 3], [4, 5, 6]]
+    for a, b in zip(leaves(restore(whole)), leaves(restore(tmp_path)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_steps_between_two_looks_are_bounded_by_time_and_number():
+    steady = pace.Pace()
+    assert steady.due(1)  # nothing is known of the phase yet
+    steady.adapt(1, 0.1)
+    assert [steady.due(steps) for steps in (4, 5)] == [False, True]
+    steady.adapt(5, 3.0)
+    assert steady.due(1)
+    steady.adapt(1, 0.0)
+    assert [steady.due(steps) for steps in (15, 16)] == [False, True]
+
+
+def test_the_first_step_that_is_not_finite_is_named():
+    def metrics(**values: float) -> dict[str, jax.Array]:
+        return {name: jnp.float32(value) for name, value in values.items()} | {
+            sharding.FINITE: jnp.array(all(np.isfinite(value) for value in values.values()))
+        }
+
+    good = metrics(total=1.0, penalty=2.0)
+    assert first_bad([(7, good), (8, good)]) is None
+    bad = metrics(total=np.nan, penalty=-np.inf)
+    assert first_bad([(7, good), (8, bad), (9, metrics(total=np.nan))]) == (8, "penalty is -inf, total is nan")
+
+
+class _Failing:
+    """Stands in for a feed's images: gives one step's, then raises."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __next__(self) -> jax.Array:
+        self.asked += 1
+        if self.asked > 1:
+            raise InputError("unreadable pictures")
+        return jnp.array(np.ones((1, 1, 4, 4, 3), np.uint8))
+
+
+def test_images_that_cannot_be_read_are_told_where_hosts_meet():
+    feed = object.__new__(Feed)
+    vars(feed).update(_placed=1, _taken=0, _waited=0.0, _newest=None, _trouble=None, _images=_Failing())
+    images = feed.next()
+    feed.check()
+    for _ in range(2):  # steps in between take what there was
+        assert feed.next_unchecked(np.zeros(1)) is images
+    assert vars(feed)["_images"].asked == 2
+    with pytest.raises(InputError, match="unreadable pictures"):
+        feed.check()
+
+
+@pytest.mark.slow
 def test_a_gradient_of_zero_is_told(tmp_path, monkeypatch, capsys):
-    poison(monkeypatch, gradient_norm=0.0)
+    poison(monkeypatch, 2, gradient_norm=0.0)
     run(tmp_path, run__log_every_steps=1, adversarial__steps=0)
     assert re.findall(r"step (\d+): the gradient is 0", capsys.readouterr().out) == ["2"]
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from srn_jax import config as settings
 from srn_jax import geometry
 from srn_jax.errors import InputError
 from srn_jax.models.critics import CRITICS
@@ -49,7 +50,8 @@ def test_every_expansion_keeps_its_contract(expansion, ratio):
     assert not np.array_equal(changed[0], y[0])
 
 
-MODELS = {name: module(width=4) for name, module in GENERATORS.items()} | {"srn": SRN(ratio=(2, 3), width=4)}
+SMALL = settings.Model(width=4, expansion="subpixel", normalization="paper")
+MODELS = {name: module.from_settings(SMALL, (2, 3)) for name, module in GENERATORS.items()}
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
@@ -71,7 +73,7 @@ def test_margins_never_compile_anew_and_unknown_pixels_are_never_read(model):
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_masks_of_their_own_equal_one_image_at_a_time(name):
-    model = GENERATORS[name](width=4)
+    model = GENERATORS[name].from_settings(SMALL, (2, 2))
     image = jax.random.uniform(jax.random.key(0), (2, 16, 24, 3), minval=-1.0)
     masks = geometry.unknown_mask(jnp.array([[1, 7], [8, 0]], jnp.int32), (16, 24), (8, 12))
     params = tiny.parameters(model, image, masks)

@@ -375,7 +375,7 @@ def test_files_that_are_none_are_refused(tmp_path, read, content):
 
 def test_what_is_not_measured_says_what_it_needs():
     means = {"SRN": {"lpips": Mean(0.25, 0.0123, 3)}, "mean fill": {"lpips": Mean(0.5, 0.1, 3)}}
-    nothing = perceptual.rows(perceptual.Networks(), {}, means)
+    nothing = perceptual.rows(perceptual.FeatureNetworks(), {}, means)
     assert nothing[0] == ["", "SRN", "mean fill"]
     assert [row[0].split(" FILE")[0] for row in nothing[1:]] == [
         "FID: not measured, needs --inception",
@@ -387,7 +387,7 @@ def test_what_is_not_measured_says_what_it_needs():
     features = {
         name: [np.full(4, float(k + n)) for n in range(3)] for k, name in enumerate(("SRN", "mean fill", "truth"))
     }
-    found = perceptual.rows(perceptual.Networks(look, look, "AlexNet"), features, means)
+    found = perceptual.rows(perceptual.FeatureNetworks(look, look, "AlexNet"), features, means)
     assert found[3] == ["LPIPS, AlexNet", "0.250 ± 0.012", "0.500 ± 0.100"]
     assert [row[0] for row in found] == ["", "FID", "KID x 1,000", "LPIPS, AlexNet"]
     assert float(found[1][1]) == pytest.approx(16, abs=0.1)  # two away in each of four features

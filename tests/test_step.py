@@ -21,7 +21,7 @@ from tests import tiny, vgg_recipe
 def build(axis_name: str | None = None, **changes) -> tuple[list[Step], TrainState]:
     config = settings.resolve(tiny.config(**changes))
     networks = build_networks(config)
-    return build_steps(config, networks, axis_name), tiny.state(config, networks)
+    return build_steps(config, networks, axis_name=axis_name), tiny.state(config, networks)
 
 
 def images(step: Step, batch: int = 4) -> jax.Array:

@@ -29,7 +29,7 @@ from srn_jax.errors import InputError
 from srn_jax.programs.listening import listen
 from srn_jax.study import __main__ as program
 from srn_jax.study import answers, materials
-from srn_jax.study.answers import Answers, Asked, OutOfTurnError, UnknownParticipantError
+from srn_jax.study.answers import Answered, Answers, OutOfTurnError, UnknownParticipantError
 from srn_jax.study.chart import chart
 from srn_jax.study.options import length, parse
 from srn_jax.study.preferences import consistencies, preferences, share
@@ -180,10 +180,10 @@ def test_intervals_and_sign_tests_are_those_of_the_formulas(some, of):
     assert (found.low, found.high, found.p) == pytest.approx(by_hand(some, of), rel=1e-6, abs=1e-9)
 
 
-def asked(participant: int, *choices: tuple[str, str, str, int | None]) -> list[Asked]:
+def asked(participant: int, *choices: tuple[str, str, str, int | None]) -> list[Answered]:
     """Returns answers, each told as left, right, the side that was chosen, and what it repeats."""
     return [
-        Asked(participant, number, Question(0, left, right, repeats), side)
+        Answered(participant, number, Question(0, left, right, repeats), side)
         for number, (left, right, side, repeats) in enumerate(choices)
     ]
 
@@ -284,7 +284,7 @@ def test_no_more_participants_than_there_may_be(kept, monkeypatch):
 # What is made
 
 
-def entries(study: Path) -> list[materials.Entry]:
+def entries(study: Path) -> list[materials.KeyEntry]:
     return materials.read_key(study).entries
 
 

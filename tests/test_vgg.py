@@ -615,9 +615,9 @@ class Server(http.server.ThreadingHTTPServer):
         self.starts: list[int] = []
         super().__init__(("127.0.0.1", 0), Handler)
 
-    def source(self, **changes: Any) -> downloads.Source:
+    def source(self, **changes: Any) -> downloads.RemoteFile:
         url = f"http://127.0.0.1:{self.server_address[1]}/vgg.h5"
-        return downloads.Source(**({"url": url, "size": len(CONTENT), "md5": MD5} | changes))
+        return downloads.RemoteFile(**({"url": url, "size": len(CONTENT), "md5": MD5} | changes))
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -817,7 +817,7 @@ def test_server_that_cannot_be_reached_is_named_at_once(tmp_path, monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{free.getsockname()[1]}"
-    source = downloads.Source(url=f"http://{host}/vgg.h5", size=1, md5=MD5)
+    source = downloads.RemoteFile(url=f"http://{host}/vgg.h5", size=1, md5=MD5)
     with pytest.raises(InputError) as caught:
         downloads.download(source, tmp_path / "vgg.h5", pause=100.0)
     assert str(caught.value) == (

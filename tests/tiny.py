@@ -35,9 +35,7 @@ def config(**changes: object) -> settings.Config:
     made.run.image_every_steps = 100
     made.run.evaluate_every_steps = 100
     made.run.save_every_steps = 100
-    for name, value in changes.items():
-        *section, setting = name.split("__")
-        setattr(getattr(made, section[0]) if section else made, setting, value)
+    settings.set_settings(made, {name.replace("__", "."): value for name, value in changes.items()})
     return made
 
 

@@ -1,9 +1,11 @@
 """Every setting of an experiment, its default and its check; the command line that overrides them."""
 
+from srn_jax.config.checks import check
+from srn_jax.config.names import fields_of, get_setting, set_settings
+from srn_jax.config.numerics import NUMERICS, resolve
+from srn_jax.config.rules import AUTO
 from srn_jax.config.settings import (
     AS_NUMERICS,
-    AUTO,
-    NUMERICS,
     Adam,
     Compute,
     Config,
@@ -14,10 +16,8 @@ from srn_jax.config.settings import (
     Model,
     Phase,
     Run,
-    check,
     feature_layers,
     ratio,
-    resolve,
 )
 
 __all__ = [
@@ -36,6 +36,9 @@ __all__ = [
     "Run",
     "check",
     "feature_layers",
+    "fields_of",
+    "get_setting",
     "ratio",
     "resolve",
+    "set_settings",
 ]

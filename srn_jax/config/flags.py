@@ -1,17 +1,15 @@
 """Parsing the command line of training: every mistake in it gets one line."""
 
-import dataclasses
 import difflib
 import re
 import sys
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 from absl import flags
 from ml_collections import config_flags
 
-from srn_jax.config import AUTO, Config, shipped
+from srn_jax.config import AUTO, Config, fields_of, shipped
 from srn_jax.errors import InputError, brief, fail, innermost
 
 # What absl and Python say of a value that is of another type than its setting, and what the setting takes.
@@ -103,16 +101,7 @@ def _with_path(value: str) -> str:
 
 
 def _check_setting(name: str) -> None:
-    names = list(_setting_names(Config()))
+    names = list(fields_of(Config()))
     if name not in names:
         close = difflib.get_close_matches(name, names, n=3) or names
         raise InputError(f"there is no setting {name!r}; did you mean {' or '.join(close)}?")
-
-
-def _setting_names(config: Any, prefix: str = "") -> Iterator[str]:
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from _setting_names(value, f"{prefix}{field.name}.")
-        else:
-            yield f"{prefix}{field.name}"

@@ -60,7 +60,7 @@ _MESSAGES = _messages()
 
 
 @dataclass(frozen=True)
-class Entry:
+class VariableEntry:
     """A variable as the index describes it.
 
     `dtype` is NumPy's name, or TensorFlow's where that is not read ("string"). `size` bytes at `offset` of data file
@@ -81,7 +81,7 @@ class Bundle:
 
     Attributes:
       prefix: the path of the checkpoint, without .index.
-      entries: variable name -> Entry, in the order of the index.
+      entries: variable name -> VariableEntry, in the order of the index.
     """
 
     def __init__(self, prefix: Path):
@@ -213,7 +213,7 @@ def _shards(prefix: Path, header: Any) -> list[Path]:
     return paths
 
 
-def _entry(name: str, value: bytes, shards: int) -> Entry:
+def _entry(name: str, value: bytes, shards: int) -> VariableEntry:
     """Returns what `value` says of the variable `name`."""
     message = _MESSAGES["Entry"].FromString(value)
     dtype = (_READABLE | _OTHERS).get(message.dtype, f"number {message.dtype}")
@@ -223,11 +223,13 @@ def _entry(name: str, value: bytes, shards: int) -> Entry:
     if message.shape.unknown_rank or not possible:
         raise DamageError(f"{name!r} has no shape that an array can have")
     if message.slices:
-        return Entry(dtype, shape, 0, 0, 0, 0, partitioned=True)
+        return VariableEntry(dtype, shape, 0, 0, 0, 0, partitioned=True)
     if not 0 <= message.shard_id < shards:
         raise DamageError(f"{name!r} lies in data file {message.shard_id} of {shards}, counted from 0")
     if message.offset < 0 or message.size < 0:
         raise DamageError(f"{name!r} has offset {message.offset} and size {message.size}, which are 0 or more")
     if message.dtype in _READABLE and message.size != (needed := math.prod(shape) * np.dtype(dtype).itemsize):
         raise DamageError(f"{name!r} has {message.size} bytes, where {dtype} of shape {shape} takes {needed}")
-    return Entry(dtype, shape, message.shard_id, message.offset, message.size, message.crc32c, partitioned=False)
+    return VariableEntry(
+        dtype, shape, message.shard_id, message.offset, message.size, message.crc32c, partitioned=False
+    )

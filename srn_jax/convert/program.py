@@ -146,8 +146,7 @@ def _training_flags(found: release.Architecture, target: str) -> list[str]:
     usual = settings.resolve(settings.Config(numerics="release"))
     flags = ["--config=configs/folder.py", "--config.numerics=release", f"--config.run.start_from={target}"]
     for name, value in wanted.items():
-        section, setting = name.split(".")
-        if getattr(getattr(usual, section), setting) != value:
+        if settings.get_setting(usual, name) != value:
             shown = f'"{value}"' if isinstance(value, tuple) else value
             flags.append(f"--config.{name}={shown}")
     return [*flags, "--config.reconstruction.steps=0", "--config.data.path=FOLDER", "--workdir=runs/continued"]

@@ -13,6 +13,7 @@ import numpy as np
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
 from srn_jax.models.critics import CRITICS
+from srn_jax.models.parameters import Params, by_name
 from srn_jax.models.srn import SRN, SRNHR
 
 SLOTS = {"mu": "/Adam", "nu": "/Adam_1"}  # Adam's moments lie beside their variable
@@ -219,8 +220,8 @@ def _blocks(canvas: Size) -> int:
 def _check_shapes(name: str, module: nn.Module, canvas: Size, shapes: Shapes) -> None:
     """Raises InputError where `module`'s parameters are not those of the checkpoint."""
     arguments = (jax.ShapeDtypeStruct((1, *canvas, channels), jnp.float32) for channels in (3, 1))
-    expected = _flatten(jax.eval_shape(module.init, jax.random.key(0), *arguments)["params"])
-    variables = {"/".join(path[1:]): variable for variable in shapes if (path := place(variable)) and path[0] == name}
+    expected = _shapes(jax.eval_shape(module.init, jax.random.key(0), *arguments)["params"])
+    variables = {".".join(path[1:]): variable for variable in shapes if (path := place(variable)) and path[0] == name}
     for path in sorted(expected.keys() | variables.keys()):
         variable = variables.get(path)
         if path not in expected:
@@ -233,9 +234,8 @@ def _check_shapes(name: str, module: nn.Module, canvas: Size, shapes: Shapes) ->
             )
 
 
-def _flatten(tree: Any) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape for path, leaf in leaves}
+def _shapes(tree: Params) -> dict[str, tuple[int, ...]]:
+    return {name: leaf.shape for name, leaf in by_name(tree).items()}
 
 
 def missing_slots(names: Iterable[str], networks: Iterable[str]) -> list[str]:

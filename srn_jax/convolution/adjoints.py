@@ -13,7 +13,7 @@ import jax
 from jaxtyping import Array, Float
 
 from srn_jax.convolution import forms
-from srn_jax.convolution.plain import NUMBERS, Geometry
+from srn_jax.convolution.plain import NUMBERS, Sampling
 
 
 def conv(
@@ -21,7 +21,7 @@ def conv(
 ) -> Float[Array, "b oh ow d"]:
     """Returns the SAME convolution of `x`: TensorFlow's, which pads more behind than before where it must."""
     x, kernel = varying_alike(x, kernel)
-    return _output(Geometry(stride, dilation, x.shape[1:3], kernel.shape[:2]), x, kernel)
+    return _output(Sampling(stride, dilation, x.shape[1:3], kernel.shape[:2]), x, kernel)
 
 
 def conv_general_dilated(
@@ -71,18 +71,18 @@ def _varying(array: Array) -> frozenset[str]:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _output(g: Geometry, x: Array, kernel: Array) -> Array:
-    return forms.pick("output", g, x.shape[-1], kernel.shape[-1], x.dtype)(g, x, kernel)
+def _output(g: Sampling, x: Array, kernel: Array) -> Array:
+    return forms.fastest("output", g, x.shape[-1], kernel.shape[-1], x.dtype)(g, x, kernel)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _input_gradient(g: Geometry, y: Array, kernel: Array) -> Array:
-    return forms.pick("input_gradient", g, kernel.shape[2], y.shape[-1], y.dtype)(g, y, kernel)
+def _input_gradient(g: Sampling, y: Array, kernel: Array) -> Array:
+    return forms.fastest("input_gradient", g, kernel.shape[2], y.shape[-1], y.dtype)(g, y, kernel)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _kernel_gradient(g: Geometry, x: Array, y: Array) -> Array:
-    return forms.pick("kernel_gradient", g, x.shape[-1], y.shape[-1], x.dtype)(g, x, y)
+def _kernel_gradient(g: Sampling, x: Array, y: Array) -> Array:
+    return forms.fastest("kernel_gradient", g, x.shape[-1], y.shape[-1], x.dtype)(g, x, y)
 
 
 _output.defvjp(

@@ -8,7 +8,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array
 
 from srn_jax.convolution import dilated, narrow, plain, strided, winograd
-from srn_jax.convolution.plain import Geometry
+from srn_jax.convolution.plain import Sampling
 from srn_jax.programs.backend import own_forms_pay, sub_grids_pay
 
 _FEW_CALLS = ContextVar("few_calls", default=False)
@@ -28,7 +28,7 @@ def few_calls(few: bool = True) -> Iterator[None]:
         _FEW_CALLS.reset(token)
 
 
-def pick(part: str, g: Geometry, ins: int, outs: int, dtype: DTypeLike) -> Callable[[Geometry, Array, Array], Array]:
+def fastest(part: str, g: Sampling, ins: int, outs: int, dtype: DTypeLike) -> Callable[[Sampling, Array, Array], Array]:
     """Returns the function of the name `part` of the form that is the fastest; `plain`'s is the reference of all.
 
     `part` is "output", "input_gradient" or "kernel_gradient"; `ins` and `outs` are the kernel's channels.

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from srn_jax.convolution import plain
-from srn_jax.convolution.plain import Geometry
+from srn_jax.convolution.plain import Sampling
 
 _MOST_OUTS = 16  # of a kernel's gradient: there XLA has 10 to 20 GFLOP/s, and 70 or more beyond it
 # Of x and y with neighbours beside them: what is larger goes by strips of so many rows, one after the other.
@@ -19,7 +19,7 @@ _MOST_BYTES = 2**26
 _ROWS = 8
 
 
-def suits(part: str, g: Geometry, ins: int, outs: int) -> bool:
+def suits(part: str, g: Sampling, ins: int, outs: int) -> bool:
     """Returns whether the form exists for this part of a convolution, and is faster than XLA's on a CPU."""
     if g.stride > 1 or g.dilation > 1 or any(taps % 2 == 0 for taps in g.taps):
         return False
@@ -29,7 +29,7 @@ def suits(part: str, g: Geometry, ins: int, outs: int) -> bool:
     return g.inputs[1] % 2 == 0 and ((read <= 3 and made <= 32) or (read <= 16 and made <= 3))
 
 
-def output(g: Geometry, x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw c d"]) -> Float[Array, "b h w d"]:
+def output(g: Sampling, x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw c d"]) -> Float[Array, "b h w d"]:
     """Returns the convolution of `x`, two pixels at a time."""
     (batch, height, width, ins), (rows, columns, _, outs) = x.shape, kernel.shape
     pairs = -(-(columns // 2) // 2)  # that taps reach on either side of the pair that is made
@@ -38,18 +38,18 @@ def output(g: Geometry, x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw 
     of_each = [jnp.pad(kernel, ((0, 0), (zeros, reach - zeros), (0, 0), (0, 0))) for zeros in (first, first + 1)]
     kernels = jnp.concatenate(of_each, axis=-1).reshape(rows, 2 * pairs + 1, 2 * ins, 2 * outs)
     paired = x.reshape(batch, height, width // 2, 2 * ins)
-    made = plain.output(Geometry(1, 1, paired.shape[1:3], kernels.shape[:2]), paired, kernels)
+    made = plain.output(Sampling(1, 1, paired.shape[1:3], kernels.shape[:2]), paired, kernels)
     return made.reshape(batch, height, width, outs)
 
 
 def input_gradient(
-    g: Geometry, y: Float[Array, "b h w d"], kernel: Float[Array, "kh kw c d"]
+    g: Sampling, y: Float[Array, "b h w d"], kernel: Float[Array, "kh kw c d"]
 ) -> Float[Array, "b h w c"]:
     """Returns the gradient of <y, output(x, kernel)> in x: `y` convolved with the kernel turned by half a circle."""
     return output(g, y, kernel[::-1, ::-1].swapaxes(2, 3))
 
 
-def kernel_gradient(g: Geometry, x: Float[Array, "b h w c"], y: Float[Array, "b h w d"]) -> Float[Array, "kh kw c d"]:
+def kernel_gradient(g: Sampling, x: Float[Array, "b h w c"], y: Float[Array, "b h w d"]) -> Float[Array, "kh kw c d"]:
     """Returns the gradient of <y, output(x, kernel)> in the kernel."""
     (rows, columns), (height, width) = g.taps, g.inputs
     x = jnp.pad(x, ((0, 0), (rows // 2, rows // 2), (0, 0), (0, 0)))

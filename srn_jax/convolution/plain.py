@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 NUMBERS = ("NHWC", "HWIO", "NHWC")
 
 
-class Geometry(NamedTuple):
+class Sampling(NamedTuple):
     """What shapes alone do not say of a SAME convolution.
 
     Attributes:
@@ -23,7 +23,7 @@ class Geometry(NamedTuple):
     taps: tuple[int, ...]
 
 
-def output(g: Geometry, x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw c d"]) -> Float[Array, "b oh ow d"]:
+def output(g: Sampling, x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw c d"]) -> Float[Array, "b oh ow d"]:
     """Returns the convolution y of `x`."""
     return jax.lax.conv_general_dilated(
         x,
@@ -36,7 +36,7 @@ def output(g: Geometry, x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw 
 
 
 def input_gradient(
-    g: Geometry, y: Float[Array, "b oh ow d"], kernel: Float[Array, "kh kw c d"]
+    g: Sampling, y: Float[Array, "b oh ow d"], kernel: Float[Array, "kh kw c d"]
 ) -> Float[Array, "b h w c"]:
     """Returns the gradient of <y, output(x, kernel)> in x."""
     padding = []
@@ -54,7 +54,7 @@ def input_gradient(
     )
 
 
-def kernel_gradient(g: Geometry, x: Float[Array, "b h w c"], y: Float[Array, "b oh ow d"]) -> Float[Array, "kh kw c d"]:
+def kernel_gradient(g: Sampling, x: Float[Array, "b h w c"], y: Float[Array, "b oh ow d"]) -> Float[Array, "kh kw c d"]:
     """Returns the gradient of <y, output(x, kernel)> in the kernel: x, its channels as images, convolved with y."""
     padding = []
     for size, out, taps, before in zip(g.inputs, y.shape[1:3], g.taps, padding_before(g, y), strict=True):
@@ -71,7 +71,7 @@ def kernel_gradient(g: Geometry, x: Float[Array, "b h w c"], y: Float[Array, "b 
     return gradient.transpose(1, 2, 0, 3)
 
 
-def padding_before(g: Geometry, y: Float[Array, "b oh ow d"]) -> list[int]:
+def padding_before(g: Sampling, y: Float[Array, "b oh ow d"]) -> list[int]:
     """Returns the rows and columns of zeros that SAME puts before an input; what is odd goes behind it."""
     reach = [(taps - 1) * g.dilation + 1 for taps in g.taps]
     spread = [(out - 1) * g.stride for out in y.shape[1:3]]

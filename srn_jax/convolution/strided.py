@@ -13,12 +13,12 @@ from jaxtyping import Array, Float
 
 from srn_jax import ops
 from srn_jax.convolution import plain, winograd
-from srn_jax.convolution.plain import Geometry
+from srn_jax.convolution.plain import Sampling
 
 _FEWEST_CHANNELS = 32
 
 
-def suits(part: str, g: Geometry, ins: int, outs: int) -> bool:
+def suits(part: str, g: Sampling, ins: int, outs: int) -> bool:
     """Returns whether the form exists for this part of a convolution, and is faster than XLA's on a CPU."""
     if g.stride == 1 or g.dilation > 1 or min(ins, outs) < _FEWEST_CHANNELS:
         return False
@@ -28,13 +28,13 @@ def suits(part: str, g: Geometry, ins: int, outs: int) -> bool:
 
 
 def input_gradient(
-    g: Geometry, y: Float[Array, "b oh ow d"], kernel: Float[Array, "kh kw c d"]
+    g: Sampling, y: Float[Array, "b oh ow d"], kernel: Float[Array, "kh kw c d"]
 ) -> Float[Array, "b h w c"]:
     """Returns the gradient of <y, output(x, kernel)> in x: the pixels of each phase from the taps that reach them."""
     turned, before = kernel.swapaxes(2, 3), plain.padding_before(g, y)
     along = (_phases(*side, g.stride) for side in zip(g.taps, before, strict=True))
     phases = [(turned[row.taps, column.taps], row, column) for row, column in itertools.product(*along)]
-    small = Geometry(1, 1, y.shape[1:3], (3, 3))
+    small = Sampling(1, 1, y.shape[1:3], (3, 3))
     if g.taps == (5, 5) and winograd.suits("output", small, turned.shape[2], len(phases) * turned.shape[3]):
         joined = jnp.concatenate([jnp.pad(k, (*map(_to_three, place), (0, 0), (0, 0))) for k, *place in phases], axis=3)
         maps = winograd.output(small, y, joined)
@@ -43,7 +43,7 @@ def input_gradient(
     return ops.pixel_shuffle(maps, (g.stride, g.stride))
 
 
-def kernel_gradient(g: Geometry, x: Float[Array, "b h w c"], y: Float[Array, "b oh ow d"]) -> Float[Array, "kh kw c d"]:
+def kernel_gradient(g: Sampling, x: Float[Array, "b h w c"], y: Float[Array, "b oh ow d"]) -> Float[Array, "kh kw c d"]:
     """Returns the gradient of <y, output(x, kernel)> in the kernel: for each tap a product over all outputs."""
     spread = [(out - 1) * g.stride + 1 for out in y.shape[1:3]]
     before = plain.padding_before(g, y)

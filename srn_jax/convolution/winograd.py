@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from srn_jax.convolution.plain import Geometry
+from srn_jax.convolution.plain import Sampling
 
 _TILES = {3: (4, 2), 5: (4,)}  # m by r, the best first
 _POINTS = {  # at which polynomials are interpolated, by m + r - 1; infinity besides
@@ -31,12 +31,12 @@ _LEAST_GAIN = {"kernel_gradient": 25, "one core": 21, "small map": 24, "large ma
 _Matrix = Float[np.ndarray, "_ _"]
 
 
-def exists(g: Geometry) -> bool:
+def exists(g: Sampling) -> bool:
     """Returns whether this convolution has the form: stride 1, 3 x 3 or 5 x 5 taps, whole tiles."""
     return g.stride == 1 and g.taps[0] == g.taps[1] and g.taps[0] in _TILES and _tile(g) > 0
 
 
-def suits(part: str, g: Geometry, ins: int, outs: int) -> bool:
+def suits(part: str, g: Sampling, ins: int, outs: int) -> bool:
     """Returns whether the form exists for this part of a convolution, and is faster than XLA's on a CPU."""
     if not exists(g) or min(ins, outs) < _FEWEST_CHANNELS:
         return False
@@ -51,7 +51,7 @@ def suits(part: str, g: Geometry, ins: int, outs: int) -> bool:
     return gain >= _LEAST_GAIN[where]
 
 
-def output(g: Geometry, x: Float[Array, "b h w c"], kernel: Float[Array, "r r c d"]) -> Float[Array, "b h w d"]:
+def output(g: Sampling, x: Float[Array, "b h w c"], kernel: Float[Array, "r r c d"]) -> Float[Array, "b h w d"]:
     """Returns the convolution of `x`."""
     of_inputs, of_kernel, of_products = _transforms(g)
     # Bound to x: XLA would else transform the kernels of all layers before a loop over parts of a batch, and keep them.
@@ -66,12 +66,12 @@ def output(g: Geometry, x: Float[Array, "b h w c"], kernel: Float[Array, "r r c 
     return _by_parts(g, kernel.shape[2:], convolve, x).reshape(*x.shape[:3], -1)
 
 
-def input_gradient(g: Geometry, y: Float[Array, "b h w d"], kernel: Float[Array, "r r c d"]) -> Float[Array, "b h w c"]:
+def input_gradient(g: Sampling, y: Float[Array, "b h w d"], kernel: Float[Array, "r r c d"]) -> Float[Array, "b h w c"]:
     """Returns the gradient of <y, output(x, kernel)> in x: y convolved with the kernel turned by half a circle."""
     return output(g, y, kernel[::-1, ::-1].swapaxes(2, 3))
 
 
-def kernel_gradient(g: Geometry, x: Float[Array, "b h w c"], y: Float[Array, "b h w d"]) -> Float[Array, "r r c d"]:
+def kernel_gradient(g: Sampling, x: Float[Array, "b h w c"], y: Float[Array, "b h w d"]) -> Float[Array, "r r c d"]:
     """Returns the gradient of <y, output(x, kernel)> in the kernel.
 
     It is taken of -x and -y, which is the same: XLA would else find that the forward pass has transformed x already,
@@ -89,17 +89,17 @@ def kernel_gradient(g: Geometry, x: Float[Array, "b h w c"], y: Float[Array, "b 
     return gradient.reshape(*g.taps, x.shape[-1], y.shape[-1])
 
 
-def _tile(g: Geometry) -> int:
+def _tile(g: Sampling) -> int:
     """Returns the side m of tiles that fit a whole number of times, 0 where none do."""
     return next((m for m in _TILES[g.taps[0]] if all(side % (m * g.dilation) == 0 for side in g.inputs)), 0)
 
 
-def _bytes(g: Geometry, ins: int, outs: int) -> int:
+def _bytes(g: Sampling, ins: int, outs: int) -> int:
     m = _tile(g)
     return (m + g.taps[0] - 1) ** 2 * (g.inputs[0] // m) * (g.inputs[1] // m) * (ins + outs) * 4
 
 
-def _transforms(g: Geometry) -> tuple[_Matrix, _Matrix, _Matrix]:
+def _transforms(g: Sampling) -> tuple[_Matrix, _Matrix, _Matrix]:
     """Returns B^T, G and A^T, with which A^T ((G k) * (B^T d)) is the correlation of m + r - 1 inputs d with r taps k.
 
     Each finite point p gives a row: of G its powers, of A^T a column of them, and of B^T the coefficients of the
@@ -129,7 +129,7 @@ def _transformed(matrix: _Matrix, grid: Float[Array, "*grid c d"]) -> Float[Arra
     return jnp.dot(both, grid.reshape(both.shape[1], -1)).reshape(-1, *grid.shape[-2:])
 
 
-def _overlapping_tiles(g: Geometry, x: Float[Array, "b h w c"]) -> Float[Array, "k t c"]:
+def _overlapping_tiles(g: Sampling, x: Float[Array, "b h w c"]) -> Float[Array, "k t c"]:
     """Returns all t tiles of (m + r - 1)^2 inputs of a padded `x`."""
     m, e = _tile(g), g.dilation
     blocks = _blocks(x, m, e)
@@ -139,13 +139,13 @@ def _overlapping_tiles(g: Geometry, x: Float[Array, "b h w c"]) -> Float[Array, 
     return jnp.stack(maps).reshape(len(maps), -1, x.shape[-1])
 
 
-def _take_apart(g: Geometry, y: Float[Array, "b h w d"]) -> Float[Array, "k t d"]:
+def _take_apart(g: Sampling, y: Float[Array, "b h w d"]) -> Float[Array, "k t d"]:
     """Returns all t tiles of m^2 outputs."""
     m = _tile(g)
     return _blocks(y, m, g.dilation).transpose(2, 5, 0, 1, 3, 4, 6, 7).reshape(m * m, -1, y.shape[-1])
 
 
-def _put_together(g: Geometry, tiles: Float[Array, "k t d"]) -> Float[Array, "n w d"]:
+def _put_together(g: Sampling, tiles: Float[Array, "k t d"]) -> Float[Array, "n w d"]:
     """Returns what `_take_apart` takes apart, rows of all images in one."""
     m, e, width = _tile(g), g.dilation, g.inputs[1]
     apart = tiles.reshape(m, m, -1, e, width // (m * e), e, tiles.shape[-1])
@@ -159,7 +159,7 @@ def _blocks(x: Float[Array, "b h w c"], m: int, dilation: int) -> Float[Array, "
 
 
 def _by_parts(
-    g: Geometry, channels: tuple[int, ...], function: Callable[..., Array], x: Float[Array, "b h w c"], *more: Array
+    g: Sampling, channels: tuple[int, ...], function: Callable[..., Array], x: Float[Array, "b h w c"], *more: Array
 ) -> Array:
     """Returns function(padded x, *more), of as many images or strips of one at a time as stay within the bytes.
 

@@ -9,7 +9,7 @@ from srn_jax.geometry import Size
 from srn_jax.pictures.arrays import crop_and_resize
 
 
-class Crop(NamedTuple):
+class Cropping(NamedTuple):
     """A way to cut.
 
     Attributes:
@@ -38,8 +38,8 @@ def _center_or_pad(picture: Image.Image, size: Size, scale: float, place: tuple[
     return picture.crop((left, top, left + size[1], top + size[0]))
 
 
-CROPS: dict[str, Crop] = {
-    "random": Crop(crop_and_resize),  # a window anywhere, its size drawn from data.scale, resized
-    "center": Crop(_center),
-    "center_or_pad": Crop(_center_or_pad, resizes=False),  # the release's
+CROPS: dict[str, Cropping] = {
+    "random": Cropping(crop_and_resize),  # a window anywhere, its size drawn from data.scale, resized
+    "center": Cropping(_center),
+    "center_or_pad": Cropping(_center_or_pad, resizes=False),  # the release's
 }

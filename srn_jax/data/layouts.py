@@ -15,7 +15,7 @@ from srn_jax.programs.files import expand
 
 
 @dataclass
-class Found:
+class Contents:
     """What lies in a folder.
 
     Attributes:
@@ -28,7 +28,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Layout:
+class FolderLayout:
     """One data set.
 
     Attributes:
@@ -45,10 +45,10 @@ class Layout:
     published: dict[str, int]
     training: str
     held_out: tuple[str, ...]
-    find: Callable[[Path], Found]
+    find: Callable[[Path], Contents]
 
 
-def survey(layout: Layout, path: str, setting: str) -> Found:
+def survey(layout: FolderLayout, path: str, setting: str) -> Contents:
     """Returns what lies in the folder `path` of a data set; `setting` names where the user gave it.
 
     Raises:
@@ -60,7 +60,7 @@ def survey(layout: Layout, path: str, setting: str) -> Found:
     return layout.find(root)
 
 
-def check_whole(layout: Layout, found: Found, parts: Sequence[str], path: str, setting: str) -> None:
+def check_whole(layout: FolderLayout, found: Contents, parts: Sequence[str], path: str, setting: str) -> None:
     """Raises InputError, which names all that is missing of `parts`."""
     missing = [words for part, words in found.missing if part in parts]
     if missing:
@@ -69,7 +69,7 @@ def check_whole(layout: Layout, found: Found, parts: Sequence[str], path: str, s
         )
 
 
-def differences(layout: Layout, found: Found) -> list[str]:
+def differences(layout: FolderLayout, found: Contents) -> list[str]:
     """Returns, in words, the parts whose numbers of pictures are not those that were published."""
     return [
         f"{len(found.parts[part]):,} pictures in {part}, {count:,} were published"
@@ -78,7 +78,7 @@ def differences(layout: Layout, found: Found) -> list[str]:
     ]
 
 
-def read(layout: Layout, data: Data) -> Split:
+def read(layout: FolderLayout, data: Data) -> Split:
     """Returns the pictures of a data set in `data.path`; `data.held_out_path` replaces what it would hold out.
 
     Other numbers of pictures than the published ones are only warned of: people keep parts of a data set.
@@ -109,7 +109,7 @@ def read(layout: Layout, data: Data) -> Split:
     return Files(training), Files(held_out)
 
 
-def _look(found: Found, part: str, root: Path, folders: Sequence[str]) -> None:
+def _look(found: Contents, part: str, root: Path, folders: Sequence[str]) -> None:
     """Notes the pictures below the first of `folders` that exists as `part`."""
     for folder in folders:
         if (root / folder).is_dir():
@@ -121,17 +121,17 @@ def _look(found: Found, part: str, root: Path, folders: Sequence[str]) -> None:
     found.missing.append((part, " or ".join(f"{folder}/" for folder in folders)))
 
 
-def _find_paris(root: Path) -> Found:
+def _find_paris(root: Path) -> Contents:
     """Returns the two parts of Pathak et al. (2016), each from its archive."""
-    found = Found()
+    found = Contents()
     _look(found, "paris_train_original", root, ("paris_train_original",))
     _look(found, "paris_eval_gt", root, ("paris_eval_gt", "paris_eval/paris_eval_gt"))
     return found
 
 
-def _find_ethz(root: Path) -> Found:
+def _find_ethz(root: Path) -> Contents:
     """Returns the textures: those of the archive's folder, or whatever pictures there are."""
-    found = Found()
+    found = Contents()
     _look(found, "texture", root, ("texture", "ETH_Synthesizability/texture", "."))
     return found
 
@@ -140,9 +140,9 @@ _PARTITION = "list_eval_partition.txt"
 _STATUSES = ("train", "query", "gallery")
 
 
-def _find_deepfashion(root: Path) -> Found:
+def _find_deepfashion(root: Path) -> Contents:
     """Returns the pictures as the benchmark's list divides them."""
-    found = Found()
+    found = Contents()
     listed: dict[str, list[str]] = {}
     files = [file for file in (root / "Eval" / _PARTITION, root / _PARTITION) if file.is_file()]
     if not files:
@@ -187,8 +187,8 @@ def _read_partition(file: Path) -> dict[str, list[str]]:
     return listed
 
 
-LAYOUTS: dict[str, Layout] = {
-    "paris_streetview": Layout(
+LAYOUTS: dict[str, FolderLayout] = {
+    "paris_streetview": FolderLayout(
         title="Paris StreetView",
         holds="the folders paris_train_original/ and paris_eval_gt/, unpacked from its two archives",
         published={"paris_train_original": 14_900, "paris_eval_gt": 100},
@@ -196,7 +196,7 @@ LAYOUTS: dict[str, Layout] = {
         held_out=("paris_eval_gt",),
         find=_find_paris,
     ),
-    "ethz": Layout(
+    "ethz": FolderLayout(
         title="ETHZ Synthesizability",
         holds="the folder texture/ of ETH_Synthesizability.zip, or a folder of pictures",
         published={"texture": 21_302},
@@ -204,7 +204,7 @@ LAYOUTS: dict[str, Layout] = {
         held_out=(),  # its authors publish no division
         find=_find_ethz,
     ),
-    "deepfashion": Layout(
+    "deepfashion": FolderLayout(
         title="DeepFashion, In-shop Clothes Retrieval",
         holds=f"the folder img/ of Img/img.zip, and Eval/{_PARTITION}",
         published={"train": 25_882, "query": 14_218, "gallery": 12_612},

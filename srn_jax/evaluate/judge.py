@@ -19,7 +19,7 @@ from srn_jax.errors import InputError
 from srn_jax.evaluate import metrics
 from srn_jax.evaluate.crops import Crop, Crops
 from srn_jax.evaluate.fills import FILLS, SLOW_FILLS
-from srn_jax.evaluate.perceptual import Networks
+from srn_jax.evaluate.perceptual import FeatureNetworks
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import known_canvas
 from srn_jax.infer.extrapolation import MANY_PICTURES
@@ -96,7 +96,7 @@ class CanvasJudge(Judge):
         self,
         generator: Generator,
         batch: int,
-        networks: Networks = Networks(),  # noqa: B008
+        networks: FeatureNetworks = FeatureNetworks(),  # noqa: B008
         *,
         detail: bool = False,
         seed: int = 0,

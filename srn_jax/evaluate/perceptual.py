@@ -14,7 +14,7 @@ from srn_jax.evaluate.lpips import read_lpips
 from srn_jax.evaluate.summary import Mean, in_words
 
 
-class Networks(NamedTuple):
+class FeatureNetworks(NamedTuple):
     """What is there to look through; each a function of parameters and pictures, and its parameters."""
 
     features: tuple[Callable[..., Any], Any] | None = None
@@ -22,9 +22,9 @@ class Networks(NamedTuple):
     looked_through: str = ""
 
 
-def read_networks(inception_file: Path | None, lpips_files: list[Path] | None) -> Networks:
+def read_networks(inception_file: Path | None, lpips_files: list[Path] | None) -> FeatureNetworks:
     """Returns the networks whose files are given; raises InputError where a file holds no such network."""
-    networks = Networks()
+    networks = FeatureNetworks()
     if inception_file:
         networks = networks._replace(features=(inception.features, read_inception(inception_file)))
     if lpips_files:
@@ -34,7 +34,7 @@ def read_networks(inception_file: Path | None, lpips_files: list[Path] | None) -
 
 
 def rows(
-    networks: Networks, features: dict[str, list[np.ndarray]], means: dict[str, dict[str, Mean]]
+    networks: FeatureNetworks, features: dict[str, list[np.ndarray]], means: dict[str, dict[str, Mean]]
 ) -> list[list[str]]:
     """Returns a table: a heading with the systems, and FID, KID and LPIPS, or what they need.
 

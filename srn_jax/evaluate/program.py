@@ -18,7 +18,7 @@ from srn_jax.evaluate import page, perceptual, sheets, summary
 from srn_jax.evaluate.crops import CanvasCrops, Crops, open_pictures
 from srn_jax.evaluate.full_resolution import FullResolutionCrops, FullResolutionJudge
 from srn_jax.evaluate.judge import CanvasJudge, Judge, Judged, Scores
-from srn_jax.evaluate.perceptual import Networks
+from srn_jax.evaluate.perceptual import FeatureNetworks
 from srn_jax.generators.loading import load_generator
 from srn_jax.pictures.arrays import write_png
 from srn_jax.pictures.folders import check_outside
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"\nlook at        {output / 'report.html'}\neach picture   {output / 'scores.jsonl'}")
 
 
-def evaluate(judge: Judge, networks: Networks, crops: Crops, folder: Path, options: argparse.Namespace) -> str:
+def evaluate(judge: Judge, networks: FeatureNetworks, crops: Crops, folder: Path, options: argparse.Namespace) -> str:
     """Judges `crops` and writes all files to `folder`; returns the tables."""
     numbers, skipped = spread(len(crops), options.limit), []
     scores: dict[str, list[Scores]] = {system: [] for system in judge.systems}
@@ -95,7 +95,7 @@ def evaluate(judge: Judge, networks: Networks, crops: Crops, folder: Path, optio
     return "\n\n".join(summary.markdown(rows) for rows in (table, medians, perceived) if rows)
 
 
-def _judge_and_crops(networks: Networks, options: argparse.Namespace) -> tuple[Judge, Crops]:
+def _judge_and_crops(networks: FeatureNetworks, options: argparse.Namespace) -> tuple[Judge, Crops]:
     generator, pictures = load_generator(options.checkpoint), open_pictures(options.data, options.split)
     detail, seed = options.detail == "on", options.seed
     if options.full_resolution:
@@ -106,7 +106,7 @@ def _judge_and_crops(networks: Networks, options: argparse.Namespace) -> tuple[J
     return CanvasJudge(generator, options.batch, networks, detail=detail, seed=seed, expected=expected), crops
 
 
-def _networks(options: argparse.Namespace) -> Networks:
+def _networks(options: argparse.Namespace) -> FeatureNetworks:
     inception = files.expand(options.inception, "--inception") if options.inception is not None else None
     return perceptual.read_networks(inception, [files.expand(file, "--lpips") for file in options.lpips or []])
 

@@ -37,7 +37,7 @@ class PlacedCrops(CanvasCrops):
 
 
 @dataclass
-class Judged:
+class RowJudgement:
     """What became of one row, over its seeds.
 
     Attributes:
@@ -72,9 +72,9 @@ class Judged:
         return float(means.std(ddof=1)) if len(means) > 1 else float("nan")
 
 
-def judge(generators: Sequence[Generator], crops: CanvasCrops, shown: int) -> Judged:
+def judge(generators: Sequence[Generator], crops: CanvasCrops, shown: int) -> RowJudgement:
     """Returns the scores of one row's generators, a seed each, on `crops`; `shown` of them, spread, are kept."""
-    found = Judged(parameters=sum(leaf.size for leaf in jax.tree.leaves(generators[0].params)))
+    found = RowJudgement(parameters=sum(leaf.size for leaf in jax.tree.leaves(generators[0].params)))
     numbers, kept = range(len(crops)), set(spread(len(crops), shown))
     for generator in generators:
         judge = CanvasJudge(generator, _BATCH, expected=len(crops))
@@ -104,6 +104,6 @@ def time_passes(generators: dict[str, Generator], crops: CanvasCrops) -> dict[st
     return {row: statistics.median(times) for row, times in taken.items()}
 
 
-def difference(row: Judged, reference: Judged, name: str) -> Mean:
+def difference(row: RowJudgement, reference: RowJudgement, name: str) -> Mean:
     """Returns how far a row's score is from the reference's, picture by picture, each averaged over seeds."""
     return mean(row.values(name).mean(0) - reference.values(name).mean(0))

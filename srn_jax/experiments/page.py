@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from srn_jax.evaluate import page, sheets, summary
-from srn_jax.experiments.judgement import Judged, difference
+from srn_jax.experiments.judgement import RowJudgement, difference
 
 # The scores of the table, by their names in `evaluate.summary`, and those whose differences are told beside them.
 _SHOWN = ("psnr_unknown", "ssim_unknown", "step", "sharpness")
@@ -21,7 +21,7 @@ EXPLANATION = (
 )
 
 
-def table(judged: Mapping[str, Judged], reference: str, failures: Mapping[str, str]) -> list[list[str]]:
+def table(judged: Mapping[str, RowJudgement], reference: str, failures: Mapping[str, str]) -> list[list[str]]:
     """Returns the table in words: a heading, a row for each label of `judged` and `failures`, and the fills.
 
     Args:
@@ -46,16 +46,16 @@ def table(judged: Mapping[str, Judged], reference: str, failures: Mapping[str, s
         found.append([label, f"failed: {why}", *[""] * (len(found[0]) - 2)])
     first = next(iter(judged.values()), None)
     for name, scores in (first.fills if first else {}).items():
-        found.append([name, *_scores(Judged(scores=[scores])), *[""] * (len(found[0]) - 1 - len(_COLUMNS))])
+        found.append([name, *_scores(RowJudgement(scores=[scores])), *[""] * (len(found[0]) - 1 - len(_COLUMNS))])
     return found
 
 
-def _scores(one: Judged) -> list[str]:
+def _scores(one: RowJudgement) -> list[str]:
     means = summary.means(one.means())
     return [summary.in_words(means[column.name], column.decimals) for column in _COLUMNS]
 
 
-def _difference(one: Judged, reference: Judged | None, column: summary.Column) -> str:
+def _difference(one: RowJudgement, reference: RowJudgement | None, column: summary.Column) -> str:
     if reference is None:
         return ""
     found = difference(one, reference, column.name)
@@ -63,7 +63,7 @@ def _difference(one: Judged, reference: Judged | None, column: summary.Column) -
     return f"{found.mean:+.{column.decimals}f}{interval}"
 
 
-def figure(judged: Mapping[str, Judged]) -> UInt8[np.ndarray, "sheet_h sheet_w 3"]:
+def figure(judged: Mapping[str, RowJudgement]) -> UInt8[np.ndarray, "sheet_h sheet_w 3"]:
     """Returns known | rows ... | truth of the pictures that are kept."""
     first = next(iter(judged.values()))
     crops = [first.crops[number] for number in sorted(first.crops)]
@@ -72,7 +72,7 @@ def figure(judged: Mapping[str, Judged]) -> UInt8[np.ndarray, "sheet_h sheet_w 3
     return sheets.contact_sheet(columns | {"truth": [crop.image for crop in crops]})
 
 
-def places(judged: Mapping[str, Judged]) -> UInt8[np.ndarray, "sheet_h sheet_w 3"]:
+def places(judged: Mapping[str, RowJudgement]) -> UInt8[np.ndarray, "sheet_h sheet_w 3"]:
     """Returns what is known and what became of it, a place a column, two rows a picture; the truth last."""
     columns: dict[str, list[np.ndarray]] = {}
     for label, one in judged.items():
@@ -102,7 +102,7 @@ def write(
     return page.page(title, parts)
 
 
-def as_json(judged: Mapping[str, Judged], reference: str, failures: Mapping[str, str]) -> dict[str, Any]:
+def as_json(judged: Mapping[str, RowJudgement], reference: str, failures: Mapping[str, str]) -> dict[str, Any]:
     """Returns all scores by label: means with intervals, differences, costs, and each seed's and picture's PSNR."""
     found: dict[str, Any] = {label: {"failed": why} for label, why in failures.items()}
     for label, one in judged.items():

@@ -16,9 +16,9 @@ from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import CanvasCrops
 from srn_jax.evaluate.summary import markdown
 from srn_jax.experiments import page
-from srn_jax.experiments.judgement import PLACES, Judged, PlacedCrops, judge, time_passes
+from srn_jax.experiments.judgement import PLACES, PlacedCrops, RowJudgement, judge, time_passes
 from srn_jax.experiments.rows import EXPERIMENTS, Experiment, get_config, same_run
-from srn_jax.experiments.runs import Run
+from srn_jax.experiments.runs import Training
 from srn_jax.generators.generator import Generator
 from srn_jax.generators.loading import load_generator
 from srn_jax.pictures.arrays import write_png
@@ -79,7 +79,7 @@ def _check_vgg(options: argparse.Namespace, experiment: Experiment) -> None:
             vgg.load(options.vgg, feature_layers(config.loss))
 
 
-def _runs(options: argparse.Namespace, experiment: Experiment, output: Path) -> dict[str, list[Run]]:
+def _runs(options: argparse.Namespace, experiment: Experiment, output: Path) -> dict[str, list[Training]]:
     """Returns the runs of each row by its label, a seed each."""
     settings = [
         "--config.data.source=list",
@@ -89,11 +89,11 @@ def _runs(options: argparse.Namespace, experiment: Experiment, output: Path) -> 
         *([f"--compilation_cache={options.compilation_cache}"] if options.compilation_cache else []),
         *options.settings,
     ]
-    found: dict[str, list[Run]] = {}
+    found: dict[str, list[Training]] = {}
     for row, label in experiment.rows.items():
         first = same_run(row)
         found[label] = [
-            Run(
+            Training(
                 first,
                 options.scale,
                 output / "runs" / options.scale / f"{first}_{seed}",
@@ -104,7 +104,7 @@ def _runs(options: argparse.Namespace, experiment: Experiment, output: Path) -> 
     return found
 
 
-def _train(runs: Mapping[str, list[Run]], experiment: Experiment) -> dict[str, str]:
+def _train(runs: Mapping[str, list[Training]], experiment: Experiment) -> dict[str, str]:
     """Trains what is not finished; returns by label why a row could not be trained."""
     failures = {}
     total, number = sum(map(len, runs.values())), 0
@@ -125,7 +125,7 @@ def _train(runs: Mapping[str, list[Run]], experiment: Experiment) -> dict[str, s
 def _show(
     options: argparse.Namespace,
     experiment: Experiment,
-    runs: Mapping[str, list[Run]],
+    runs: Mapping[str, list[Training]],
     failures: Mapping[str, str],
     held_out: Files,
     output: Path,
@@ -164,7 +164,7 @@ def _show(
     return markdown(rows), target
 
 
-def _judge_rows(trained: Mapping[str, list[Generator]], held_out: Files, shown: int) -> dict[str, Judged]:
+def _judge_rows(trained: Mapping[str, list[Generator]], held_out: Files, shown: int) -> dict[str, RowJudgement]:
     crops = {label: CanvasCrops(held_out, generators[0], 0) for label, generators in trained.items()}
     judged = {label: judge(generators, crops[label], shown) for label, generators in trained.items()}
     seconds = time_passes({label: some[0] for label, some in trained.items()}, next(iter(crops.values())))
@@ -173,7 +173,7 @@ def _judge_rows(trained: Mapping[str, list[Generator]], held_out: Files, shown: 
     return judged
 
 
-def _judge_places(generators: list[Generator], held_out: Files, shown: int) -> dict[str, Judged]:
+def _judge_places(generators: list[Generator], held_out: Files, shown: int) -> dict[str, RowJudgement]:
     judged = {place: judge(generators, PlacedCrops(held_out, generators[0], place), shown) for place in PLACES}
     seconds = time_passes({"": generators[0]}, CanvasCrops(held_out, generators[0], 0))[""]
     for one in judged.values():

@@ -5,7 +5,7 @@ python -m srn_jax.main --config=configs/ablation.py:ROW[,small]
 
 from dataclasses import dataclass
 
-from srn_jax.config import Config, resolve
+from srn_jax.config import Config, resolve, set_settings
 from srn_jax.errors import InputError, pick
 
 _BEFORE = {"adversarial.steps": 0}  # reconstruction alone
@@ -183,10 +183,10 @@ def get_config(name: str = "fig8_srn") -> Config:
         raise InputError(f"configs/ablation.py's scale is {scale!r}; it takes one of {', '.join(SCALES)}")
     config = Config()
     config.data.path = "data/celebahq"
-    _set(config, pick(ROWS, row, "configs/ablation.py's row"))
+    set_settings(config, pick(ROWS, row, "configs/ablation.py's row"))
     if scale == "small":
         alone = not config.adversarial.steps
-        _set(config, _SMALL)
+        set_settings(config, _SMALL)
         if alone:
             config.adversarial.steps = config.adversarial.warmup_steps = 0
         config.model.width //= _NARROWER
@@ -198,9 +198,3 @@ def same_run(row: str) -> str:
     """Returns the first row of the same settings: SRN itself stands in every figure, and is trained once."""
     asked = resolve(get_config(row))
     return next(name for name in ROWS if resolve(get_config(name)) == asked)
-
-
-def _set(config: Config, settings: dict[str, object]) -> None:
-    for setting, value in settings.items():
-        section, field = setting.split(".")
-        setattr(getattr(config, section), field, value)

@@ -17,7 +17,7 @@ _LAST = 4096  # characters of what a process said that are looked at for its las
 
 
 @dataclass(frozen=True)
-class Run:
+class Training:
     """One training of a row.
 
     Attributes:

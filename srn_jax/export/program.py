@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,7 @@ from srn_jax.errors import InputError
 from srn_jax.generators.generator import Generator, architecture
 from srn_jax.generators.loading import load_generator
 from srn_jax.generators.writing import write_checkpoint
+from srn_jax.models.parameters import map_named
 from srn_jax.programs import files
 
 _MOST_HALF = int(jnp.finfo(jnp.float16).max)
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> None:
     if options.blend:
         generator = _blended(generator, *options.blend)
     if options.half:
-        generator = generator.replace(params=jax.tree_util.tree_map_with_path(_halved, generator.params))
+        generator = generator.replace(params=map_named(_halved, generator.params))
     output = files.expand(options.output, "--output")
     with files.creating(output) as folder:
         folder.rmdir()  # the checkpoint makes it
@@ -46,12 +46,12 @@ def _blended(generator: Generator, checkpoint: str, share: str) -> Generator:
     return generator.replace(params=optax.incremental_update(other.params, generator.params, weight))
 
 
-def _halved(path: tuple[Any, ...], weights: jax.Array) -> jax.Array:
+def _halved(name: str, weights: jax.Array) -> jax.Array:
     """Returns parameters as float16; raises InputError, with the name in the tree, where some would become infinite."""
     halved = weights.astype(jnp.float16)
     lost = jnp.isfinite(weights) & ~jnp.isfinite(halved)
     if lost.any():
-        name, largest = jax.tree_util.keystr(path, simple=True, separator="."), jnp.abs(weights[lost]).max()
+        largest = jnp.abs(weights[lost]).max()
         raise InputError(
             f"--half: {name} has {int(lost.sum())} weights beyond float16, such as {float(largest):g}; it takes up to "
             f"{_MOST_HALF:,}: leave --half out"

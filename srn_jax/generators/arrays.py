@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from srn_jax.errors import InputError
+from srn_jax.models.parameters import Params, map_named
 
 
 def array_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -14,15 +15,14 @@ def array_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     return {name: tuple(_open(folder, name).shape) for name in _names(folder)}
 
 
-def read_arrays(folder: Path, shapes: Any) -> Any:
+def read_arrays(folder: Path, shapes: Params) -> Params:
     """Returns the item in `folder` for a tree of arrays or their shapes, on the first local device.
 
     Raises:
       InputError: an array has another shape than expected.
     """
 
-    def read(path: tuple[Any, ...], shape: Any) -> jax.Array:
-        name = jax.tree_util.keystr(path, simple=True, separator=".")
+    def read(name: str, shape: Any) -> jax.Array:
         array = _read(folder, name)
         if array.shape != shape.shape:
             raise InputError(
@@ -31,7 +31,7 @@ def read_arrays(folder: Path, shapes: Any) -> Any:
             )
         return jax.device_put(array.astype(shape.dtype), jax.local_devices()[0])
 
-    return jax.tree_util.tree_map_with_path(read, shapes)
+    return map_named(read, shapes)
 
 
 def _names(folder: Path) -> list[str]:

@@ -9,6 +9,7 @@ from srn_jax.errors import brief, pick
 from srn_jax.geometry.placing import BETWEEN, MARGINS, Size
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import attributes, parameter_shapes
+from srn_jax.models.parameters import Params
 
 _MOST_SIDE = 2**16  # pixels
 
@@ -23,7 +24,7 @@ class Generator(struct.PyTreeNode):
       margins: how the known window lay on the canvas at training, a name in `geometry.MARGINS`.
     """
 
-    params: Any
+    params: Params
     model: nn.Module = struct.field(pytree_node=False)
     known: Size = struct.field(pytree_node=False)
     canvas: Size = struct.field(pytree_node=False)
@@ -43,10 +44,7 @@ def architecture(generator: Generator) -> dict[str, Any]:
 
 def from_architecture(description: dict[str, Any]) -> Generator:
     """Returns the generator that `architecture` described, with the shapes of its parameters in their place."""
-    fields: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in description["model"].items()
-    }
-    model = pick(GENERATORS, fields.pop("name"), "the checkpoint's model")(**fields)
+    model = _described(description["model"])
     known, canvas, margins = (description[name] for name in ("known", "canvas", "margins"))
     for name, size in (("known", known), ("canvas", canvas)):
         if len(size) != 2 or any(type(side) is not int or not 0 < side <= _MOST_SIDE for side in size):
@@ -58,3 +56,8 @@ def from_architecture(description: dict[str, Any]) -> Generator:
     if margins in BETWEEN and (known[1] % 8 or known[1] == canvas[1]):
         raise ValueError(f"known is {known}, whose halves cannot lie at the ends of {canvas}")
     return Generator(parameter_shapes(model), model, tuple(known), tuple(canvas), margins)
+
+
+def _described(model: dict[str, Any]) -> nn.Module:
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in model.items()}
+    return pick(GENERATORS, fields.pop("name"), "the checkpoint's model")(**fields)

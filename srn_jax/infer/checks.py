@@ -7,9 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from srn_jax.errors import InputError
+from srn_jax.generators.generator import Generator
 from srn_jax.geometry import Size
 
 _OR_TWO = ", or two of one width in the same rows, at the left and the right end"
+
+
+def check_generator(generator: object, function: str) -> None:
+    """Raises InputError where the first argument of `function` is no Generator."""
+    if not isinstance(generator, Generator):
+        raise InputError(
+            f"generator is a {type(generator).__name__}; {function} takes a Generator, which knows the geometry of its "
+            "training: what load_generator returns, or Generator(params, model, known, canvas, margins)"
+        )
 
 
 def check_image(img: Any, name: str = "img") -> np.ndarray:

@@ -14,7 +14,7 @@ from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry.placing import BETWEEN, Size
-from srn_jax.infer.checks import check_picture
+from srn_jax.infer.checks import check_generator, check_picture
 from srn_jax.infer.extrapolation import PictureError, check_batch, extrapolate_stream
 from srn_jax.infer.feather import match_tones
 from srn_jax.infer.resize import Edges, resized
@@ -82,6 +82,7 @@ def expand(
     Raises:
       InputError (a ValueError): a wrong rank, dtype, range, margin or argument; says what would be right.
     """
+    check_generator(generator, "expand")
     stream = partial(extrapolate_stream, batch=check_batch(batch))
     margins = (top, bottom, left, right)
     return expand_by(stream, generator, image, margins, feather=feather, detail=detail, seed=seed, progress=progress)
@@ -179,15 +180,11 @@ def plan_expansion(
     Raises:
       InputError: `generator` is none, or margins are negative, no whole numbers, or all 0.
     """
+    check_generator(generator, "plan_expansion")
     return _planned(generator, whole_size(size), _whole_sides((top, bottom, left, right)))
 
 
 def _planned(generator: Generator, size: Size, margins: Sides) -> Plan:
-    if not isinstance(generator, Generator):
-        raise InputError(
-            f"generator is a {type(generator).__name__}; expand takes a Generator, which knows the geometry of its "
-            "training: what load_generator returns, or Generator(params, model, known, canvas, margins)"
-        )
     check_around(generator)
     if not any(margins):
         raise InputError("top, bottom, left and right are all 0: there is nothing to paint")

@@ -21,11 +21,11 @@ from srn_jax.infer.checks import check_canvas, check_image, check_known_values, 
 from srn_jax.infer.devices import on_each, share
 from srn_jax.infer.wanted import MOST_AT_A_TIME, ROUNDINGS
 from srn_jax.models.layers import apply, parameter_shapes
+from srn_jax.models.parameters import Params, by_name
 from srn_jax.ops import from_bytes, to_levels
 from srn_jax.programs.backend import compiler_options, windows_a_call
 
 MANY_PICTURES = 100  # after which a program of fast convolutions has won back what it takes longer to compile
-Params = Mapping[str, Any]  # a raw parameter tree, which does not know its network
 _FEWEST = 8  # pictures for which a further device is used
 
 
@@ -247,9 +247,8 @@ def _network(params: Any, model: nn.Module | None) -> tuple[nn.Module, Any]:
     return model, tree
 
 
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(leaf) for path, leaf in leaves}
+def _shapes(tree: Params) -> dict[str, tuple[int, ...]]:
+    return {name: jnp.shape(leaf) for name, leaf in by_name(tree).items()}
 
 
 def _on_canvas(images: np.ndarray, known: tuple[int, int], canvas: tuple[int, int], places: np.ndarray) -> np.ndarray:

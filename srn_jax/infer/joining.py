@@ -14,7 +14,7 @@ from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import parts
 from srn_jax.geometry.placing import BETWEEN, Size
-from srn_jax.infer.checks import check_picture
+from srn_jax.infer.checks import check_generator, check_picture
 from srn_jax.infer.expansion import Progress, check_progress, unit, whole_size
 from srn_jax.infer.extrapolation import extrapolate
 from srn_jax.infer.feather import match_tones
@@ -75,11 +75,7 @@ def plan_join(
       InputError: `generator` is none, or was not trained to paint between two pictures; `gap` is no number of
         pixels, or 0.
     """
-    if not isinstance(generator, Generator):
-        raise InputError(
-            f"generator is a {type(generator).__name__}; join takes a Generator, which knows the geometry of its "
-            "training: what load_generator returns"
-        )
+    check_generator(generator, "join")
     if generator.margins not in BETWEEN:
         raise InputError(
             f"this model was trained to paint around one picture (margins {generator.margins!r}); joining two takes "
@@ -137,6 +133,7 @@ def join(
     Raises:
       InputError (a ValueError): a wrong rank, dtype, range or argument; says what would be right.
     """
+    check_generator(generator, "join")
     pictures = [check_picture(img, name, "join") for name, img in (("left", left), ("right", right))]
     if pictures[0].dtype != pictures[1].dtype:
         raise InputError(f"left has dtype {pictures[0].dtype} and right {pictures[1].dtype}; join takes both alike")

@@ -55,13 +55,18 @@ def release_penalty_mask(critic: str, mask: Float[Array, "b h w 1"], weights: Ar
     return ops.resize_nearest_aligned(ops.max_pool_x8(mask), (mask.shape[1], mask.shape[2]))
 
 
-PENALTY_MASKS: dict[str, Callable[[str, Array, Array], Array]] = {
+# (the critic's name, filling mask, spatial weights) -> what its gradient is looked at through, in [0, 1].
+PenaltyMask = Callable[[str, Float[Array, "b h w 1"], Float[Array, "b h w 1"]], Float[Array, "b h w 1"]]
+# One loss a critic -> the generator's.
+Combination = Callable[[list[Float[Array, ""]]], Float[Array, ""]]
+
+PENALTY_MASKS: dict[str, PenaltyMask] = {
     "paper": paper_penalty_mask,
     "release": release_penalty_mask,
 }
 
 # How the critics' losses of the generator are combined: the paper halves their sum (equation 13), the release does not.
-COMBINATIONS: dict[str, Callable[[list[Array]], Array]] = {
+COMBINATIONS: dict[str, Combination] = {
     "mean": lambda losses: sum(losses[1:], losses[0]) / len(losses),
     "sum": lambda losses: sum(losses[1:], losses[0]),
 }

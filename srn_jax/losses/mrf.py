@@ -1,6 +1,6 @@
 """Implicit diversified Markov random field (ID-MRF) loss on feature maps, in the paper's form and in the release's."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -128,4 +128,18 @@ def _normalize(features: Float[Array, "n c"]) -> Float[Array, "n c"]:
     return jnp.where(positive, features * jax.lax.rsqrt(jnp.where(positive, square, 1.0)), 0.0)
 
 
-ID_MRF: dict[str, Callable[..., Array]] = {"paper": id_mrf, "release": id_mrf_release}
+class IdMrf(Protocol):
+    """A form of the loss between two feature maps; `key` and `axis_name` are for those that draw, or share a mean."""
+
+    def __call__(
+        self,
+        generated: Float[Array, "b h w c"],
+        truth: Float[Array, "b h w c"],
+        *,
+        key: Key[Array, ""] | None = None,
+        axis_name: str | None = None,
+        best: Best = best_of_rows,
+    ) -> Float[Array, ""]: ...
+
+
+ID_MRF: dict[str, IdMrf] = {"paper": id_mrf, "release": id_mrf_release}

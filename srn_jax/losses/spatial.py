@@ -10,6 +10,10 @@ from jaxtyping import Array, Float
 
 from srn_jax import geometry, ops
 
+# A filling mask [b, h, w, 1], 1 = to be synthesized -> what each pixel's error counts.
+SpatialWeights = Callable[[Float[Array, "b h w 1"]], Float[Array, "b h w 1"]]
+# (prediction [b, h, w, c], truth, weights [b or 1, h, w, 1]) -> a scalar.
+WeighedError = Callable[[Float[Array, "b h w c"], Float[Array, "b h w c"], Float[Array, "#b h w 1"]], Float[Array, ""]]
 _KERNEL_SIZE = 64
 _SIGMA = 1.0 / 40.0  # the release's; so wide against its support that the kernel is a box to 0.05 %
 
@@ -73,7 +77,7 @@ def plain_weights(mask: Float[Array, "b h w 1"]) -> Float[Array, "b h w 1"]:
     return mask
 
 
-SPATIAL_WEIGHTS: dict[str, Callable[[Array], Array]] = {
+SPATIAL_WEIGHTS: dict[str, SpatialWeights] = {
     "rsv": rsv_weights,
     "rsv_release": rsv_weights_release,
     "confidence": confidence_weights,
@@ -105,7 +109,7 @@ def psnr_loss(
     return 10.0 * jnp.mean(jnp.log10((mean + 1e-4) / 4.0))
 
 
-ERRORS: dict[str, Callable[[Array, Array, Array], Array]] = {"l1": reconstruction_loss, "psnr": psnr_loss}
+ERRORS: dict[str, WeighedError] = {"l1": reconstruction_loss, "psnr": psnr_loss}
 
 
 def autoencoding_loss(

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from srn_jax import geometry, ops
 from srn_jax.models.contextual_attention import contextual_attention
 from srn_jax.models.fen import FEN
+from srn_jax.models.interface import GeneratorModule, GeneratorSettings
 from srn_jax.models.layers import STAGES, conv
 from srn_jax.models.stages import Widths, decode, dilate, encode, to_picture
 
@@ -27,7 +28,7 @@ class EncoderDecoder(nn.Module):
         return jnp.clip(to_picture(features, "", self.width), -1.0, 1.0), features
 
 
-class ED(nn.Module):
+class ED(GeneratorModule):
     """ED: SRN-HR's trunk alone, from the known picture and the mask to the canvas in one stage, without CPN.
 
     Called as `SRN`; any known rectangle suits, and the canvas' sides are multiples of 4. The paper
@@ -39,6 +40,11 @@ class ED(nn.Module):
 
     width: int = 64
 
+    @classmethod
+    def from_settings(cls, settings: GeneratorSettings, ratio: tuple[int, int]) -> "ED":
+        del ratio
+        return cls(width=settings.width)
+
     @nn.compact
     def __call__(
         self, image: Float[Array, "b h w 3"], mask: Float[Array, "#b h w 1"]
@@ -47,7 +53,7 @@ class ED(nn.Module):
         return EncoderDecoder(self.width, name="trunk")(_join(known, mask))
 
 
-class CA(nn.Module):
+class CA(GeneratorModule):
     """CA: generative inpainting with contextual attention (Yu et al., CVPR 2018; its code's version 1).
 
     A coarse encoder-decoder; then, on its completed picture, a refinement of two branches, one dilated convolutions
@@ -59,6 +65,11 @@ class CA(nn.Module):
     """
 
     width: int = 32
+
+    @classmethod
+    def from_settings(cls, settings: GeneratorSettings, ratio: tuple[int, int]) -> "CA":
+        del ratio
+        return cls(width=settings.width)
 
     @nn.compact
     def __call__(

@@ -1,6 +1,6 @@
 """The two Wasserstein critics (paper, section 3.2.3): both score completed images, [b, H, W, 3] -> [b]."""
 
-from typing import Any
+from typing import Protocol
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -49,4 +49,10 @@ class ContextCritic(nn.Module):
         return (scores * region).sum((1, 2, 3)) / area
 
 
-CRITICS: dict[str, Any] = {"global": GlobalCritic, "context": ContextCritic}
+class CriticFactory(Protocol):
+    """Makes a critic: (completed [b, H, W, 3], mask [b or 1, H, W, 1]) -> scores [b]."""
+
+    def __call__(self, *, width: int) -> nn.Module: ...
+
+
+CRITICS: dict[str, CriticFactory] = {"global": GlobalCritic, "context": ContextCritic}

@@ -1,6 +1,7 @@
 """Feature expansion: features at the picture's size in, at the canvas' size out. One table, one signature."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import flax.linen as nn
 from jaxtyping import Array, Float, Int
@@ -73,11 +74,17 @@ class Unfold(_Expansion):
         return ops.elu(conv(x.shape[-1], name="conv")(ops.mirror_to_canvas(x, offset, self.canvas(x), gap)))
 
 
-def _subpixel_reshape(**attributes) -> Subpixel:
-    return Subpixel(rearrange=ops.memory_reshape, **attributes)
+class ExpansionFactory(Protocol):
+    """Makes an expansion: (features [b, h, w, n], offset, gap) -> features [b, r1 h, r2 w, n]."""
+
+    def __call__(self, *, ratio: tuple[int, int], name: str | None = None) -> nn.Module: ...
 
 
-EXPANSIONS: dict[str, Callable[..., nn.Module]] = {
+def _subpixel_reshape(*, ratio: tuple[int, int], name: str | None = None) -> Subpixel:
+    return Subpixel(ratio=ratio, rearrange=ops.memory_reshape, name=name)
+
+
+EXPANSIONS: dict[str, ExpansionFactory] = {
     "subpixel": Subpixel,
     "subpixel_reshape": _subpixel_reshape,  # the release's permutation, which its weights need
     "deconv": Deconvolution,

@@ -9,9 +9,10 @@ from srn_jax.errors import pick
 from srn_jax.models.cpn import CPN
 from srn_jax.models.expansion import EXPANSIONS
 from srn_jax.models.fen import FEN
+from srn_jax.models.interface import GeneratorModule, GeneratorSettings
 
 
-class SRN(nn.Module):
+class SRN(GeneratorModule):
     """SRN: FEN on the known picture alone, feature expansion to the canvas, CPN (paper, figure 2).
 
     Called with `image` [b, H, W, 3] in [-1, 1] (read on the known window only) and the filling mask [b or 1, H, W, 1];
@@ -33,6 +34,16 @@ class SRN(nn.Module):
     normalization: str = "paper"
     blend: float = 0.5
 
+    @classmethod
+    def from_settings(cls, settings: GeneratorSettings, ratio: tuple[int, int]) -> "SRN":
+        return cls(
+            ratio=ratio,
+            width=settings.width,
+            expansion=settings.expansion,
+            normalization=settings.normalization,
+            blend=settings.blend,
+        )
+
     @nn.compact
     def __call__(
         self, image: Float[Array, "b h w 3"], mask: Float[Array, "#b h w 1"]
@@ -47,7 +58,7 @@ class SRN(nn.Module):
         return jnp.clip(prediction, -1.0, 1.0), features
 
 
-class SRNHR(nn.Module):
+class SRNHR(GeneratorModule):
     """SRN-HR: FEN on the full canvas with the unknown part zeroed, no expansion, the same CPN (paper, section 4.1).
 
     Called as `SRN`; any known rectangle suits, or two, and the canvas' sides are multiples of 4.
@@ -61,6 +72,11 @@ class SRNHR(nn.Module):
     width: int = 64
     normalization: str = "paper"
     blend: float = 0.5
+
+    @classmethod
+    def from_settings(cls, settings: GeneratorSettings, ratio: tuple[int, int]) -> "SRNHR":
+        del ratio  # it paints any canvas
+        return cls(width=settings.width, normalization=settings.normalization, blend=settings.blend)
 
     @nn.compact
     def __call__(

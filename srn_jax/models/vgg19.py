@@ -1,5 +1,7 @@
 """VGG-19 (Simonyan & Zisserman, 2014) as a feature extractor, with average pooling as ID-MRF uses it."""
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -26,7 +28,9 @@ def preprocess_release(image: Float[Array, "b h w 3"]) -> Float[Array, "b h w 3"
     return preprocess(image[..., ::-1])
 
 
-PREPROCESSING = {"paper": preprocess, "release": preprocess_release}
+# Pictures [b, h, w, 3] in [-1, 1] -> what VGG-19 sees.
+Preprocessing = Callable[[Float[Array, "b h w 3"]], Float[Array, "b h w 3"]]
+PREPROCESSING: dict[str, Preprocessing] = {"paper": preprocess, "release": preprocess_release}
 
 
 class VGG19(nn.Module):

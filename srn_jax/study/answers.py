@@ -53,7 +53,7 @@ class State(NamedTuple):
     question: Question | None
 
 
-class Asked(NamedTuple):
+class Answered(NamedTuple):
     """A question, and the side that its participant chose."""
 
     participant: int
@@ -176,7 +176,7 @@ class Answers:
                 raise
 
 
-def read(file: Path) -> tuple[list[Participant], list[Asked]]:
+def read(file: Path) -> tuple[list[Participant], list[Answered]]:
     """Returns the participants, and all answers in their order, as of one moment, while others may write.
 
     Raises:
@@ -192,7 +192,7 @@ def read(file: Path) -> tuple[list[Participant], list[Asked]]:
             "SELECT participant, number, picture, left, right, repeats, side "
             "FROM answers JOIN questions USING (participant, number) ORDER BY participant, number"
         ).fetchall()
-    asked = [Asked(participant, number, Question(*question), side) for participant, number, *question, side in rows]
+    asked = [Answered(participant, number, Question(*question), side) for participant, number, *question, side in rows]
     return [Participant(*row) for row in participants], asked
 
 

@@ -15,7 +15,7 @@ from srn_jax.programs import allocator, files
 from srn_jax.study import answers
 from srn_jax.study.materials import ANSWERS, Completed, Study, write_key, write_pictures
 from srn_jax.study.options import QUESTIONS, length
-from srn_jax.study.photographs import Photographs
+from srn_jax.study.photographs import CompletedPhotographs
 from srn_jax.study.questionnaire import check_length
 from srn_jax.study.sets import REAL, Sets
 from srn_jax.study.words import many
@@ -79,7 +79,7 @@ def _of_sets(folders: dict[str, str], options: argparse.Namespace) -> _Made:
 def _of_photographs(options: argparse.Namespace) -> _Made:
     """Returns the same as `_of_sets` of photographs that are completed here."""
     allocator.keep_freed_memory()
-    photographs = Photographs(
+    photographs = CompletedPhotographs(
         open_pictures(options.data, options.split),
         options.methods or [DEFAULT, "telea"],
         options.task,

@@ -33,7 +33,7 @@ class Completed(NamedTuple):
     completed: dict[str, UInt8[np.ndarray, "h w 3"]]
 
 
-class Entry(NamedTuple):
+class KeyEntry(NamedTuple):
     """A picture in the key: its name, its (width, height), and the opaque names of its files.
 
     The known picture is at the scale of the others, so smaller where it is shown without its canvas.
@@ -65,7 +65,7 @@ class Study(NamedTuple):
     questions: int
     repeats: int
     methods: list[str]
-    entries: list[Entry]
+    entries: list[KeyEntry]
     facts: dict[str, str]
 
     def questionnaire(self, participant: int) -> list[Question]:
@@ -82,7 +82,7 @@ class Study(NamedTuple):
         return {name for entry in self.entries for name in (entry.known, *entry.completed.values())}
 
 
-def write_pictures(folder: Path, pictures: Iterable[Completed]) -> list[Entry]:
+def write_pictures(folder: Path, pictures: Iterable[Completed]) -> list[KeyEntry]:
     """Writes pictures to a study's new folder, and returns their part of the key.
 
     The files of one picture are of the same length, or how well each method's compress would tell the methods apart.
@@ -97,7 +97,7 @@ def write_pictures(folder: Path, pictures: Iterable[Completed]) -> list[Entry]:
         for method, png in encoded.items():
             _path(folder, completed[method]).write_bytes(_lengthened(png, longest - len(png)))
         size = _size_of(next(iter(one.completed.values())))
-        entries.append(Entry(one.name, size, _size_of(one.known), known, completed))
+        entries.append(KeyEntry(one.name, size, _size_of(one.known), known, completed))
     return entries
 
 
@@ -128,7 +128,7 @@ def check_pictures(study: Study) -> None:
 
 
 def _from_json(folder: Path, found: dict[str, Any]) -> Study:
-    entries = [Entry(**one) for one in found["entries"]]
+    entries = [KeyEntry(**one) for one in found["entries"]]
     entries = [one._replace(size=_size(one.size), known_size=_size(one.known_size)) for one in entries]
     study = Study(**{**found, "folder": folder, "entries": entries})
     numbers = (study.seed, study.questions, study.repeats)

@@ -28,7 +28,7 @@ _FILLS = {name.split()[0].lower(): name for name in ALL_FILLS}
 Method = Callable[[Crop], UInt8[np.ndarray, "h w 3"]]
 
 
-class Photographs:
+class CompletedPhotographs:
     """Windows of photographs, and how each method completes them.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from scipy import stats
 
-from srn_jax.study.answers import Asked
+from srn_jax.study.answers import Answered
 
 LEVEL = 0.95
 
@@ -65,17 +65,17 @@ def share(some: int, of: int) -> Share:
     return Share(some, of, float(interval.low), float(interval.high), float(test.pvalue))
 
 
-def chosen(one: Asked) -> str:
+def chosen(one: Answered) -> str:
     """Returns the method that was preferred."""
     return one.question.left if one.side == "left" else one.question.right
 
 
-def choices(asked: Iterable[Asked]) -> Counter[tuple[int, str]]:
+def choices(asked: Iterable[Answered]) -> Counter[tuple[int, str]]:
     """Returns how often each method was chosen at each picture; a pair that is shown again counts the first time."""
     return Counter((one.question.picture, chosen(one)) for one in asked if one.question.repeats is None)
 
 
-def preferences(asked: Iterable[Asked], methods: list[str]) -> list[Preference]:
+def preferences(asked: Iterable[Answered], methods: list[str]) -> list[Preference]:
     """Returns one row for each pair of methods, in their order; a pair that is shown again counts the first time."""
     wins: dict[tuple[str, str], Counter[int]] = {}  # of the first over the second, by participant
     for one in asked:
@@ -92,9 +92,9 @@ def preferences(asked: Iterable[Asked], methods: list[str]) -> list[Preference]:
     return rows
 
 
-def consistencies(asked: Iterable[Asked]) -> list[Consistency]:
+def consistencies(asked: Iterable[Answered]) -> list[Consistency]:
     """Returns one row for each participant who answered anything."""
-    by_participant: dict[int, dict[int, Asked]] = {}
+    by_participant: dict[int, dict[int, Answered]] = {}
     for one in asked:
         by_participant.setdefault(one.participant, {})[one.number] = one
     rows = []

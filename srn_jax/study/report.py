@@ -14,7 +14,7 @@ from srn_jax.pictures.reading import decode
 from srn_jax.programs import files
 from srn_jax.study import answers
 from srn_jax.study.chart import chart
-from srn_jax.study.materials import ANSWERS, REPORT, Entry, Study, read_key
+from srn_jax.study.materials import ANSWERS, REPORT, KeyEntry, Study, read_key
 from srn_jax.study.preferences import Consistency, Preference, Share, choices, consistencies, preferences, share
 from srn_jax.study.words import many
 
@@ -66,7 +66,7 @@ def report(options: argparse.Namespace) -> str:
     return "\n\n".join([*said, f"look at        {output}"])
 
 
-def _check(study: Study, asked: list[answers.Asked]) -> None:
+def _check(study: Study, asked: list[answers.Answered]) -> None:
     """Raises InputError where answers are not of this study, as where files of two were mixed."""
     for one in asked:
         question = one.question
@@ -109,7 +109,7 @@ def _people(participants: list[answers.Participant], people: list[Consistency]) 
     return rows
 
 
-def _pictures(study: Study, asked: list[answers.Asked]) -> list[list[str]]:
+def _pictures(study: Study, asked: list[answers.Answered]) -> list[list[str]]:
     counts = choices(asked)
     rows = [["picture", *study.methods]]
     for number, entry in enumerate(study.entries):
@@ -137,7 +137,7 @@ def _facts(study: Study) -> list[list[str]]:
     return [["", ""], *([name, text] for name, text in facts.items())]
 
 
-def _sizes(entries: list[Entry]) -> str:
+def _sizes(entries: list[KeyEntry]) -> str:
     sizes = sorted({entry.size for entry in entries}, key=lambda size: size[0] * size[1])
     least, most = (f"{width}x{height}" for width, height in (sizes[0], sizes[-1]))
     return f"at {least}" if least == most else f"at {least} to {most}"
@@ -153,7 +153,7 @@ def _sheet(study: Study) -> np.ndarray:
     return sheets.contact_sheet(columns)
 
 
-def _canvas(file: Path, entry: Entry) -> np.ndarray:
+def _canvas(file: Path, entry: KeyEntry) -> np.ndarray:
     """Returns a picture on a canvas of its entry's size, in whose middle it is where it is smaller."""
     try:
         picture = decode(file)

@@ -73,6 +73,11 @@ def any_host(wish: str | None) -> str | None:
     return next((text for text in _all_texts(wish or "") if text), None)
 
 
+def first_host_s(text: str) -> str:
+    """Returns the first host's text on all hosts alike; all of them must ask."""
+    return _all_texts(text)[0]
+
+
 @dataclass
 class Agreement:
     """What hosts agreed on: the wish of the first of them that had one."""

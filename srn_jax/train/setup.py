@@ -28,7 +28,7 @@ from srn_jax.vgg import load as load_vgg
 
 
 @dataclass(frozen=True)
-class Data:
+class TrainingData:
     """Photographs to train on and crops to judge by.
 
     Attributes:
@@ -58,7 +58,7 @@ class Setup:
     mesh: jax.sharding.Mesh
     networks: Networks
     steps: list[Step]
-    data: Data
+    data: TrainingData
     inputs: dict[str, str]
     vgg: Any
     state: TrainState
@@ -79,7 +79,7 @@ def prepare(config: Config, folder: Path) -> Setup:
     mesh = sharding.build_mesh(config.data.batch, config.compute.accumulate)
     with hosts.agreeing():
         networks = build_networks(config)
-        steps = build_steps(config, networks, sharding.AXIS)
+        steps = build_steps(config, networks, axis_name=sharding.AXIS)
         for step in steps:
             sharding.compile_step(step, mesh)  # looks its variants up; compiles when it is called
     continued = workdir.has_checkpoint(folder)
@@ -152,11 +152,11 @@ def _init(config: Config, networks: Networks, mesh: jax.sharding.Mesh, *, drawn:
     return jax.jit(init, out_shardings=everywhere, compiler_options={"xla_backend_optimization_level": 0})(key)
 
 
-def _read_data(config: Config) -> Data:
+def _read_data(config: Config) -> TrainingData:
     source = pick(SOURCES, config.data.source, "data.source")
     training, judging = source(config.data)
     allowed, canvas = config.run.max_unreadable, config.geometry.canvas
-    return Data(
+    return TrainingData(
         decoder(training, config.data, canvas),
         Count(len(training), allowed),
         held_out_crops(

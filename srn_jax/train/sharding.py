@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -16,6 +17,7 @@ from srn_jax.train.state import TrainState
 from srn_jax.train.step import Metrics, Step
 
 AXIS = "batch"
+FINITE = "finite"  # beside the metrics of a compiled step: whether all of them are
 _IMAGES = P(None, AXIS)  # [k, b, h, w, 3], k batches, each split over the devices
 
 
@@ -63,11 +65,14 @@ CompiledStep = Callable[[TrainState, UInt8[Array, "k b h w 3"], Any], tuple[Trai
 def compile_step(step: Step, mesh: Mesh) -> CompiledStep:
     """Returns the jitted step over the mesh: (state, images as bytes, VGG-19) -> (state, metrics); state is donated.
 
+    Beside the metrics stands `FINITE`, so that nobody needs to fetch them all to know.
+
     `step` must have been built with `axis_name=AXIS`. Gradients are averaged over the devices inside.
     """
 
     def body(state: TrainState, images: UInt8[Array, "k b h w 3"], vgg: Any) -> tuple[TrainState, Metrics]:
-        return step(state, images * np.float32(1 / 127.5) - 1.0, vgg)  # as the release scales its bytes
+        state, metrics = step(state, images * np.float32(1 / 127.5) - 1.0, vgg)  # as the release scales its bytes
+        return state, metrics | {FINITE: jnp.isfinite(jnp.stack(list(metrics.values()))).all()}
 
     return pick(PARALLEL, step.config.parallel, "parallel")(body, mesh)
 

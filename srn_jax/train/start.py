@@ -13,6 +13,7 @@ from srn_jax.generators.loading import find_checkpoint, load_generator
 from srn_jax.generators.seal import check_seal
 from srn_jax.generators.writing import STATE
 from srn_jax.models.layers import attributes
+from srn_jax.models.parameters import by_name
 from srn_jax.train.state import TrainState
 
 _SETTING = "run.start_from"
@@ -69,8 +70,7 @@ def start_from(path: str, state: TrainState, model: nn.Module) -> tuple[TrainSta
 
 def _misfit(wanted: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> str | None:
     """Returns why the checkpoint's arrays are not those that are `wanted`, or None where they are."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(wanted):
-        name = jax.tree_util.keystr(path, simple=True, separator=".")
+    for name, leaf in by_name(wanted).items():
         if name not in shapes:
             return f"the checkpoint lacks {name}"
         if shapes[name] != leaf.shape:

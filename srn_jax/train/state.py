@@ -1,6 +1,6 @@
 """What a run consists of: the networks that a configuration names, and the state that a step maps to the next."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import flax.linen as nn
@@ -8,14 +8,18 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, PyTree
 
 from srn_jax import config as settings
 from srn_jax.errors import pick
 from srn_jax.models import vgg19
 from srn_jax.models.critics import CRITICS
 from srn_jax.models.generators import GENERATORS
+from srn_jax.models.parameters import Params
 from srn_jax.train import optimizer, precision
+
+Leaf = Any  # an array, or its jax.ShapeDtypeStruct where a state is described only
+Moments = PyTree  # an optimizer's state
 
 
 @dataclass(frozen=True)
@@ -31,22 +35,20 @@ class Networks:
 class TrainState(struct.PyTreeNode):
     """Everything that a run needs to go on, bit for bit; its leaves are arrays, or what describes them."""
 
-    step: Any  # int32, generator updates done, over all phases
-    updates: Any  # int32, Adam updates of all networks in this phase
-    key: Any  # the run's; never changes, steps fold their number into it
-    params: Any  # the generator's
-    average: Any  # its exponential moving average
-    critics: dict[str, Any]
-    adam_generator: Any
-    adam_critics: Any
+    step: Leaf  # int32, generator updates done, over all phases
+    updates: Leaf  # int32, Adam updates of all networks in this phase
+    key: Leaf  # the run's; never changes, steps fold their number into it
+    params: Params  # the generator's
+    average: Params  # its exponential moving average
+    critics: dict[str, Params]
+    adam_generator: Moments
+    adam_critics: Moments
 
 
 def build_generator(config: settings.Config) -> nn.Module:
     """Returns the generator that a resolved configuration names."""
     module = pick(GENERATORS, config.model.name, "model.name")
-    known = asdict(config.model) | {"ratio": settings.ratio(config.geometry)}
-    taken = {f.name for f in fields(module)} - {"name", "parent"}
-    return module(**{name: value for name, value in known.items() if name in taken})
+    return module.from_settings(config.model, settings.ratio(config.geometry))
 
 
 def build_networks(config: settings.Config) -> Networks:

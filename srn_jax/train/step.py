@@ -14,18 +14,15 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
 from srn_jax import geometry
-from srn_jax.config import Compute, Config, Loss, Phase, feature_layers
-from srn_jax.errors import pick
-from srn_jax.losses import adversarial, mrf, spatial, style
-from srn_jax.models import vgg19
+from srn_jax.config import Config, Loss, Phase, feature_layers
+from srn_jax.losses import adversarial, spatial, style
 from srn_jax.models.layers import apply, apply_stages
 from srn_jax.train import precision
-from srn_jax.train.optimizer import learning_rate
 from srn_jax.train.state import Networks, TrainState
+from srn_jax.train.variants import Variants, look_up
 
 Metrics = dict[str, Array]
 
@@ -49,47 +46,19 @@ class Batch(struct.PyTreeNode):
         return self.replace(image=cut(self.image), mask=self.mask if shared else cut(self.mask), alpha=cut(self.alpha))
 
 
-@dataclass(frozen=True)
-class Variants:
-    """The table entries that a phase's settings name, looked up once, before anything is compiled or written."""
-
-    error: Callable[[Array, Array, Array], Array]
-    weights: Callable[[Array], Array]
-    id_mrf: Callable[..., Array]
-    vgg_input: Callable[[Array], Array]
-    penalty_mask: Callable[[str, Array, Array], Array]
-    combine: Callable[[list[Array]], Array]
-    learning_rate: Callable[[Array], Array]
-    dtype: DTypeLike
-    remat: Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def look_up(loss: Loss, phase: Phase, compute: Compute, name: str) -> Variants:
-    """Returns the variants of the phase called `name`; raises InputError for a name that its table lacks."""
-    return Variants(
-        error=pick(spatial.ERRORS, loss.error, "loss.error"),
-        weights=pick(spatial.SPATIAL_WEIGHTS, loss.spatial, "loss.spatial"),
-        id_mrf=pick(mrf.ID_MRF, loss.mrf, "loss.mrf"),
-        vgg_input=pick(vgg19.PREPROCESSING, loss.vgg_input, "loss.vgg_input"),
-        penalty_mask=pick(adversarial.PENALTY_MASKS, loss.penalty_mask, "loss.penalty_mask"),
-        combine=pick(adversarial.COMBINATIONS, loss.combine, "loss.combine"),
-        learning_rate=learning_rate(phase, name),
-        dtype=pick(precision.DTYPES, compute.dtype, "compute.dtype"),
-        remat=pick(precision.REMAT, compute.remat, "compute.remat"),
-    )
-
-
-@dataclass(frozen=True, eq=False)  # hashed by identity, as jit asks of a callable
+@dataclass(frozen=True, eq=False, kw_only=True)  # hashed by identity, as jit asks of a callable
 class Step:
     """The updates of one phase.
 
     Attributes:
+      name: the phase's, "reconstruction" or "adversarial", as in the settings.
       loss: the settings' weights, those of terms that the phase leaves out at 0.
       first_step: the phase's first step, from which its learning rate counts.
       critic_updates: before each generator update; 0 in pre-training.
       axis_name: the mapped axis that batches are split over; None outside of a map.
     """
 
+    name: str
     config: Config
     networks: Networks
     phase: Phase
@@ -282,30 +251,24 @@ class Step:
         return self.variants.learning_rate(state.step - self.first_step)
 
 
-def build_steps(config: Config, networks: Networks, axis_name: str | None = None) -> list[Step]:
+def build_steps(config: Config, networks: Networks, *, axis_name: str | None = None) -> list[Step]:
     """Returns the phases of a run in order: reconstruction alone, then all losses; phases of no steps are left out."""
-    without = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_style=0.0, lambda_adv=0.0)
-    with_critics = bool(config.loss.lambda_adv and config.critic.names)
-    steps = [
-        Step(
-            config,
-            networks,
-            phase,
-            loss,
-            look_up(loss, phase, config.compute, name),
-            first_step,
-            critic_updates,
-            axis_name,
+
+    def build(name: str, phase: Phase, loss: Loss, *, first_step: int, critic_updates: int) -> Step:
+        return Step(
+            name=name,
+            config=config,
+            networks=networks,
+            phase=phase,
+            loss=loss,
+            variants=look_up(name, config=config, phase=phase, loss=loss),
+            first_step=first_step,
+            critic_updates=critic_updates,
+            axis_name=axis_name,
         )
-        for name, phase, loss, first_step, critic_updates in (
-            ("reconstruction", config.reconstruction, without, 0, 0),
-            (
-                "adversarial",
-                config.adversarial,
-                config.loss,
-                config.reconstruction.steps,
-                config.critic.updates * with_critics,
-            ),
-        )
-    ]
-    return [step for step in steps if step.phase.steps]
+
+    alone = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_style=0.0, lambda_adv=0.0)
+    updates = config.critic.updates if config.loss.lambda_adv and config.critic.names else 0
+    first = build("reconstruction", config.reconstruction, alone, first_step=0, critic_updates=0)
+    second = build("adversarial", config.adversarial, config.loss, first_step=first.phase.steps, critic_updates=updates)
+    return [step for step in (first, second) if step.phase.steps]

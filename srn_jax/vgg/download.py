@@ -18,7 +18,7 @@ _BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class RemoteFile:
     """A file on a server, and how to tell that it is the one."""
 
     url: str
@@ -28,7 +28,7 @@ class Source:
 
 
 SHA256: str | None = None  # Keras publishes an MD5 alone; the SHA-256 of what arrives is recorded beside it
-KERAS = Source(  # keras.applications.VGG19(include_top=False)
+KERAS = RemoteFile(  # keras.applications.VGG19(include_top=False)
     url="https://storage.googleapis.com/tensorflow/keras-applications/vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
     size=80_134_624,
     md5="253f8cb515780f3b799900260a226db6",
@@ -44,7 +44,7 @@ class _Dropped(Exception):  # noqa: N818 - it is no error yet: another attempt f
         self.restart = restart
 
 
-def download(source: Source, target: Path, *, attempts: int = 5, pause: float = 2.0, timeout: float = 30.0) -> str:
+def download(source: RemoteFile, target: Path, *, attempts: int = 5, pause: float = 2.0, timeout: float = 30.0) -> str:
     """Returns the SHA-256 of the file at `target`, which is fetched unless it is there already, and checked either way.
 
     Bytes go to TARGET.part, which outlives an interruption: the next call asks for the rest. The SHA-256 is recorded
@@ -83,7 +83,7 @@ def download(source: Source, target: Path, *, attempts: int = 5, pause: float = 
     return digest
 
 
-def _fetch(source: Source, part: Path, target: Path, attempts: int, pause: float, timeout: float) -> None:
+def _fetch(source: RemoteFile, part: Path, target: Path, attempts: int, pause: float, timeout: float) -> None:
     """Completes `part`; raises InputError where the server does not send the file, OSError where the disk fails."""
     reason = ""
     for attempt in range(attempts):
@@ -109,7 +109,7 @@ def _fetch(source: Source, part: Path, target: Path, attempts: int, pause: float
     )
 
 
-def _ask(source: Source, target: Path, have: int, timeout: float, *, reached: bool) -> http.client.HTTPResponse:
+def _ask(source: RemoteFile, target: Path, have: int, timeout: float, *, reached: bool) -> http.client.HTTPResponse:
     """Returns the server's answer to a request for all but the first `have` bytes."""
     # No If-Range: a file that changed meanwhile fails the checksum, as any but the one does.
     request = urllib.request.Request(source.url, headers={"Range": f"bytes={have}-"} if have else {})
@@ -132,7 +132,7 @@ def _ask(source: Source, target: Path, have: int, timeout: float, *, reached: bo
         raise _Dropped(str(error) or type(error).__name__) from error
 
 
-def _receive(source: Source, target: Path, part: Path, have: int, response: http.client.HTTPResponse) -> None:
+def _receive(source: RemoteFile, target: Path, part: Path, have: int, response: http.client.HTTPResponse) -> None:
     """Appends what the server sends to `part`, or begins it anew where the server sends all of the file."""
     if response.status == 206:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
@@ -164,7 +164,7 @@ def _receive(source: Source, target: Path, part: Path, have: int, response: http
             bar.update(len(block))
 
 
-def _check(source: Source, path: Path, recorded: str | None, consequence: str) -> str:
+def _check(source: RemoteFile, path: Path, recorded: str | None, consequence: str) -> str:
     """Returns the file's SHA-256; raises InputError with the value seen and the one expected where they differ."""
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     with open(path, "rb") as file:
@@ -192,9 +192,9 @@ def _read_record(record: Path) -> str | None:
     return word
 
 
-def _host(source: Source) -> str:
+def _host(source: RemoteFile) -> str:
     return urlsplit(source.url).netloc
 
 
-def _elsewhere(source: Source, target: Path) -> str:
+def _elsewhere(source: RemoteFile, target: Path) -> str:
     return f"fetch {source.url} elsewhere and put it at {target} (its MD5 is {source.md5})"
