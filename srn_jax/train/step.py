@@ -18,11 +18,12 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
 from srn_jax import geometry
-from srn_jax.config import Compute, Config, Loss, Phase, feature_layers
+from srn_jax.config import Config, Loss, Phase, feature_layers
 from srn_jax.errors import pick
 from srn_jax.losses import adversarial, mrf, spatial, style
 from srn_jax.models import vgg19
-from srn_jax.models.layers import apply, apply_stages
+from srn_jax.models.critics import WEIGHTS
+from srn_jax.models.layers import apply, apply_features, apply_stages
 from srn_jax.train import precision
 from srn_jax.train.optimizer import learning_rate
 from srn_jax.train.state import Networks, TrainState
@@ -57,6 +58,8 @@ class Variants:
     weights: Callable[[Array], Array]
     id_mrf: Callable[..., Array]
     vgg_input: Callable[[Array], Array]
+    adversarial: adversarial.Objective
+    critic_weights: Callable[[Any], Any]
     penalty_mask: Callable[[str, Array, Array], Array]
     combine: Callable[[list[Array]], Array]
     learning_rate: Callable[[Array], Array]
@@ -64,13 +67,16 @@ class Variants:
     remat: Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def look_up(loss: Loss, phase: Phase, compute: Compute, name: str) -> Variants:
+def look_up(config: Config, loss: Loss, phase: Phase, name: str) -> Variants:
     """Returns the variants of the phase called `name`; raises InputError for a name that its table lacks."""
+    compute = config.compute
     return Variants(
         error=pick(spatial.ERRORS, loss.error, "loss.error"),
         weights=pick(spatial.SPATIAL_WEIGHTS, loss.spatial, "loss.spatial"),
         id_mrf=pick(mrf.ID_MRF, loss.mrf, "loss.mrf"),
         vgg_input=pick(vgg19.PREPROCESSING, loss.vgg_input, "loss.vgg_input"),
+        adversarial=pick(adversarial.OBJECTIVES, loss.adversarial, "loss.adversarial"),
+        critic_weights=pick(WEIGHTS, config.critic.weights, "critic.weights"),
         penalty_mask=pick(adversarial.PENALTY_MASKS, loss.penalty_mask, "loss.penalty_mask"),
         combine=pick(adversarial.COMBINATIONS, loss.combine, "loss.combine"),
         learning_rate=learning_rate(phase, name),
@@ -148,17 +154,20 @@ class Step:
             completed = geometry.complete(prediction, batch.image, batch.mask)
             mixed = adversarial.interpolate(batch.image, completed, batch.alpha)
             weights = self.variants.weights(batch.mask)
-            wasserstein, penalty = jnp.zeros(()), jnp.zeros(())
+            params, adversary = self.variants.critic_weights(params), self.variants.adversarial
+            loss, apart, penalty = jnp.zeros(()), jnp.zeros(()), jnp.zeros(())
             for name, critic in self.networks.critics.items():
 
                 def score(images, critic=critic, name=name):
                     return self._run(apply, critic)(params[name], images, batch.mask)
 
-                wasserstein += adversarial.critic_loss(score(batch.image), score(completed))
+                real, fake = score(batch.image), score(completed)
+                loss += adversary.critic(real, fake)
+                apart += adversarial.critic_loss(real, fake)
                 mask = self.variants.penalty_mask(name, batch.mask, weights)
-                penalty += adversarial.gradient_penalty(score, mixed, mask)
-            loss = wasserstein + self.loss.lambda_gp * penalty
-            return loss, {"critic": loss, "wasserstein": -wasserstein, "penalty": penalty}
+                penalty += adversary.penalty(score, mixed, mask)
+            loss += self.loss.lambda_gp * penalty
+            return loss, {"critic": loss, "wasserstein": -apart, "penalty": penalty}
 
         gradient, metrics = self._gradient(objective, state.critics, batch)
         direction, adam = self.networks.adam.update(
@@ -222,14 +231,20 @@ class Step:
             grams = [style.gram_loss(generated[layer], truth[layer]) for layer in loss.style_layers]
             terms["style"] = loss.lambda_style, sum(grams, jnp.zeros(()))
         if loss.lambda_adv and self.networks.critics:
-            scores = [
-                self._run(apply, critic)(critics[name], completed, mask)
+            params, objective = self.variants.critic_weights(critics), self.variants.adversarial
+            losses = [
+                objective.generator(self._run(apply, critic)(params[name], completed, mask))
                 for name, critic in self.networks.critics.items()
             ]
-            terms["adversarial"] = (
-                loss.lambda_adv,
-                self.variants.combine([adversarial.generator_loss(fake) for fake in scores]),
-            )
+            terms["adversarial"] = loss.lambda_adv, self.variants.combine(losses)
+        if loss.lambda_match and self.networks.critics:
+            params, losses = self.variants.critic_weights(critics), []
+            for name, critic in self.networks.critics.items():
+                look = self._run(apply_features, critic)
+                losses.append(
+                    adversarial.matching_loss(look(params[name], completed, mask), look(params[name], image, mask))
+                )
+            terms["matching"] = loss.lambda_match, self.variants.combine(losses)
         return terms
 
     def _features(self, image: Float[Array, "b h w 3"], vgg: dict) -> dict[str, Array]:
@@ -284,7 +299,7 @@ class Step:
 
 def build_steps(config: Config, networks: Networks, axis_name: str | None = None) -> list[Step]:
     """Returns the phases of a run in order: reconstruction alone, then all losses; phases of no steps are left out."""
-    without = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_style=0.0, lambda_adv=0.0)
+    without = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_style=0.0, lambda_adv=0.0, lambda_match=0.0)
     with_critics = bool(config.loss.lambda_adv and config.critic.names)
     steps = [
         Step(
@@ -292,7 +307,7 @@ def build_steps(config: Config, networks: Networks, axis_name: str | None = None
             networks,
             phase,
             loss,
-            look_up(loss, phase, config.compute, name),
+            look_up(config, loss, phase, name),
             first_step,
             critic_updates,
             axis_name,
