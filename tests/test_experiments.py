@@ -18,7 +18,7 @@ from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import CanvasCrops
 from srn_jax.experiments import __main__ as program
 from srn_jax.experiments import page
-from srn_jax.experiments.judgement import PLACES, Judged, PlacedCrops, difference, judge
+from srn_jax.experiments.judgement import PLACES, Judged, PlacedCrops, difference, fills_of_all, judge
 from srn_jax.experiments.rows import EXPERIMENTS, ROWS, get_config, same_run
 from srn_jax.experiments.runs import Run
 from tests.forked import Process
@@ -118,6 +118,12 @@ def test_the_known_part_lies_at_nine_places(tmp_path):
     pictures = Files(sorted(write_pictures(tmp_path, 1).iterdir()))
     found = [PlacedCrops(pictures, generator, place).read(0).known[:2] for place in PLACES]  # pyright: ignore[reportOptionalMemberAccess]
     assert found == [(top, left) for top in (0, 4, 8) for left in (0, 6, 12)]
+
+
+def test_fills_of_several_places_count_at_all_of_them():
+    one, other = judged(fills={"Telea": [{"psnr": 1.0}]}), judged(fills={"Telea": [{"psnr": 3.0}, {"psnr": 5.0}]})
+    assert fills_of_all([one, other]) == {"Telea": [{"psnr": 1.0}, {"psnr": 3.0}, {"psnr": 5.0}]}
+    assert len(one.fills["Telea"]) == 1
 
 
 def test_all_rows_are_judged_on_the_same_known_parts(tmp_path):
