@@ -41,7 +41,7 @@ def test_every_system_and_variant_of_the_figures_has_a_row():
         rows = {name: getattr(getattr(c, section), field) for name, c in resolved.items() if name.startswith(figure)}
         assert set(rows.values()) == values, figure
     assert len(NAMES) == 14
-    assert len(DISTINCT) == 25
+    assert len(DISTINCT) == 24
     assert resolved["style"].loss.lambda_mrf == 0 < resolved["style"].loss.lambda_style
 
 
