@@ -10,7 +10,7 @@ from srn_jax.errors import InputError
 from srn_jax.models.critics import CRITICS, WEIGHTS, spectral_norm
 from srn_jax.models.expansion import EXPANSIONS
 from srn_jax.models.generators import GENERATORS
-from srn_jax.models.layers import apply, apply_features
+from srn_jax.models.layers import apply
 from srn_jax.models.srn import SRN
 from tests import golden_cases, tiny
 
@@ -128,17 +128,6 @@ def test_weights_of_critics_keep_their_names_and_shapes_and_are_finite(weights):
         jax.tree.map(np.testing.assert_array_equal, used, given)
     else:
         assert singular_value(kernel) == pytest.approx(1.0, rel=0.01)
-
-
-@pytest.mark.parametrize("name", CRITICS)
-def test_features_of_a_critic_are_its_convolutions_in_order(name):
-    critic = CRITICS[name](width=4)
-    image = jax.random.uniform(jax.random.key(0), (2, 16, 24, 3), minval=-1.0)
-    mask = jnp.ones((1, 16, 24, 1))
-    params = tiny.parameters(critic, image, mask)
-    features = jax.jit(apply_features, static_argnums=0)(critic, params, image, mask)
-    last = {"global": (2, 1, 2, 8), "context": (2, 2, 3, 1)}[name]
-    assert [map_.shape for map_ in features] == [(2, 8, 12, 4), (2, 4, 6, 8), (2, 2, 3, 16), last]
 
 
 def test_an_unknown_variant_names_the_valid_ones():

@@ -41,13 +41,12 @@ def equal(a, b) -> bool:
 HINGE = {
     "loss__adversarial": "hinge",
     "critic__weights": "spectral",
-    "loss__lambda_match": 0.1,
     "loss__lambda_gp": 1e30,  # of no penalty
 }
 
 
-@pytest.mark.parametrize(("changes", "more"), [({}, set()), (HINGE, {"matching"})], ids=["wgan_gp", "hinge"])
-def test_each_update_leaves_the_other_side_alone(changes, more):
+@pytest.mark.parametrize("changes", [{}, HINGE], ids=["wgan_gp", "hinge"])
+def test_each_update_leaves_the_other_side_alone(changes):
     (_, step), state = build(**changes)
     batch = jax.jit(step.draw)(jax.random.key(1), as_unit(images(step)[0]))
     after, metrics = jax.jit(step.critic_update)(state, batch)
@@ -62,7 +61,7 @@ def test_each_update_leaves_the_other_side_alone(changes, more):
     for name in ("critics", "adam_critics"):
         assert equal(getattr(state, name), getattr(after, name))
     assert not equal(state.params, after.params)
-    assert {"total", "reconstruction", "adversarial", "gradient_norm", "learning_rate", *more} == set(metrics)
+    assert {"total", "reconstruction", "adversarial", "gradient_norm", "learning_rate"} == set(metrics)
 
 
 @pytest.mark.slow

@@ -54,7 +54,6 @@ class Loss:
     lambda_mrf: float = 0.05
     lambda_style: float = 0.0  # an alternative to ID-MRF
     lambda_adv: float = 0.001
-    lambda_match: float = 0.0  # of the critics' features
     adversarial: str = "wgan_gp"  # a name in losses.adversarial.OBJECTIVES
     lambda_gp: float = 10.0  # of the gradient penalty; "hinge" has none
     mrf: str = AS_NUMERICS  # a name in losses.mrf.ID_MRF
@@ -316,7 +315,7 @@ _BOUNDS = {
     "model.width": _SIDE,
     "model.blend": _SHARE,
     **{f"loss.{name}": _TIMES_FROM_0 for name in ("lambda_s", "lambda_ae", "coarse", "lambda_mrf", "lambda_style")},
-    **{f"loss.{name}": _TIMES_FROM_0 for name in ("lambda_adv", "lambda_match", "lambda_gp")},
+    **{f"loss.{name}": _TIMES_FROM_0 for name in ("lambda_adv", "lambda_gp")},
     "critic.width": _Bounds("at least 1, up to 65,536, a whole number", 1, 2**16, whole=True),
     "critic.updates": _FROM_1,
     **{f"{phase}.steps": _FROM_0 for phase in ("reconstruction", "adversarial")},

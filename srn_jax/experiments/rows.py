@@ -60,7 +60,6 @@ ROWS: dict[str, dict[str, object]] = {
     "ideas_psnr_rsv": {"loss.error": "psnr", "loss.lambda_s": 0.2},
     "ideas_hinge": _HINGE,
     "ideas_hinge_spectral": {**_HINGE, "critic.weights": "spectral"},
-    "ideas_hinge_matching": {**_HINGE, "loss.lambda_match": 1.0},
     # Either critic at twenty times the paper's weight.
     "ideas_heavy": {"loss.lambda_adv": 0.02},
     "ideas_hinge_heavy": {**_HINGE, "loss.lambda_adv": 0.02},
@@ -182,7 +181,6 @@ EXPERIMENTS: dict[str, Experiment] = {
             "ideas_psnr_rsv": "PSNR, RSV",
             "ideas_hinge": "hinge",
             "ideas_hinge_spectral": "hinge, spectral",
-            "ideas_hinge_matching": "hinge, matching",
             "ideas_heavy": "SRN, lambda_adv 0.02",
             "ideas_hinge_heavy": "hinge, lambda_adv 0.02",
             "fig8_srn": "SRN",

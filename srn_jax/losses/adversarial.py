@@ -1,6 +1,6 @@
 """What critics and generator minimize: WGAN-GP, with the masks that its penalty looks through, or hinges."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -27,15 +27,6 @@ def hinge_loss(real: Float[Array, " b"], fake: Float[Array, " b"]) -> Float[Arra
     """
     beyond = jax.nn.relu(1.0 - real.astype(jnp.float32)), jax.nn.relu(1.0 + fake.astype(jnp.float32))
     return jnp.mean(beyond[0]) + jnp.mean(beyond[1])
-
-
-def matching_loss(fake: Sequence[Float[Array, "b _ _ _"]], real: Sequence[Float[Array, "b _ _ _"]]) -> Float[Array, ""]:
-    """Returns the mean over a critic's layers of |features(fake) - features(real)| (pix2pixHD, Wang et al. 2018)."""
-    distances = [
-        jnp.mean(jnp.abs(one.astype(jnp.float32) - other.astype(jnp.float32)))
-        for one, other in zip(fake, real, strict=True)
-    ]
-    return sum(distances, jnp.zeros(())) / len(distances)
 
 
 def interpolate(

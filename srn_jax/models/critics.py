@@ -71,7 +71,7 @@ def spectral_norm(kernel: Float[Array, "*inputs d"]) -> Float[Array, ""]:
 
 
 def spectral(params: Any) -> Any:
-    """Returns a critic's parameters with each kernel divided by its spectral norm; biases as they are."""
+    """Returns critics' parameters with each kernel divided by its spectral norm; biases as they are."""
     return jax.tree.map(lambda leaf: leaf / jnp.maximum(spectral_norm(leaf), 1e-6) if leaf.ndim > 1 else leaf, params)
 
 

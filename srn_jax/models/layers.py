@@ -106,16 +106,6 @@ def apply_stages(module: nn.Module, params: Any, image: Array, mask: Array) -> t
     return prediction, jax.tree.leaves(sown)
 
 
-def apply_features(module: nn.Module, params: Any, image: Array, mask: Array) -> list[Array]:
-    """Returns what a critic's convolutions give, first to last, before their activations."""
-
-    def keep(part: nn.Module, method: str) -> bool:
-        return isinstance(part, Conv) and method == "__call__"
-
-    _, kept = module.apply({"params": params}, image, mask, mutable=["intermediates"], capture_intermediates=keep)
-    return jax.tree.leaves(kept)
-
-
 @cache
 def parameter_shapes(module: nn.Module) -> Any:
     """Returns the tree of a generator's parameters, their shapes in their place; canvases of any size have the same."""

@@ -23,7 +23,7 @@ from srn_jax.errors import pick
 from srn_jax.losses import adversarial, mrf, spatial, style
 from srn_jax.models import vgg19
 from srn_jax.models.critics import WEIGHTS
-from srn_jax.models.layers import apply, apply_features, apply_stages
+from srn_jax.models.layers import apply, apply_stages
 from srn_jax.train import precision
 from srn_jax.train.optimizer import learning_rate
 from srn_jax.train.state import Networks, TrainState
@@ -147,7 +147,10 @@ class Step:
         )
 
     def critic_update(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        """Returns the state after one update of all critics; the generator's part is untouched."""
+        """Returns the state after one update of all critics; the generator's part is untouched.
+
+        Among the metrics, "wasserstein" is how far apart the critics' mean scores are, whatever they minimize.
+        """
 
         def objective(params, batch):
             prediction, _ = self._run(apply, self.networks.generator)(state.params, batch.image, batch.mask)
@@ -237,14 +240,6 @@ class Step:
                 for name, critic in self.networks.critics.items()
             ]
             terms["adversarial"] = loss.lambda_adv, self.variants.combine(losses)
-        if loss.lambda_match and self.networks.critics:
-            params, losses = self.variants.critic_weights(critics), []
-            for name, critic in self.networks.critics.items():
-                look = self._run(apply_features, critic)
-                losses.append(
-                    adversarial.matching_loss(look(params[name], completed, mask), look(params[name], image, mask))
-                )
-            terms["matching"] = loss.lambda_match, self.variants.combine(losses)
         return terms
 
     def _features(self, image: Float[Array, "b h w 3"], vgg: dict) -> dict[str, Array]:
@@ -299,7 +294,7 @@ class Step:
 
 def build_steps(config: Config, networks: Networks, axis_name: str | None = None) -> list[Step]:
     """Returns the phases of a run in order: reconstruction alone, then all losses; phases of no steps are left out."""
-    without = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_style=0.0, lambda_adv=0.0, lambda_match=0.0)
+    without = dataclasses.replace(config.loss, lambda_mrf=0.0, lambda_style=0.0, lambda_adv=0.0)
     with_critics = bool(config.loss.lambda_adv and config.critic.names)
     steps = [
         Step(
