@@ -18,6 +18,7 @@ from srn_jax.generators.generator import Generator
 from srn_jax.losses import mrf
 from srn_jax.losses.row_blocks import best_of_rows, best_of_rows_dense
 from srn_jax.models.layers import apply
+from srn_jax.ops import from_bytes
 from srn_jax.programs.backend import compiler_options
 from srn_jax.train import precision, sharding
 from srn_jax.train.state import TrainState, build_generator, build_networks
@@ -54,7 +55,7 @@ def painting(sizes: Sizes, params: Arrays, picture: np.ndarray) -> Subject:
     model = build_generator(inputs.configuration(sizes))
     computed = precision.computed_in(precision.DTYPES[sizes.dtype], partial(apply, model))
     paint = jax.jit(computed, compiler_options=compiler_options(gradients=False))
-    weights, image, mask = jax.device_put((unflatten(params), picture * np.float32(1 / 127.5) - 1, sizes.mask()))
+    weights, image, mask = jax.device_put((unflatten(params), from_bytes(picture), sizes.mask()))
     return Subject(
         call=lambda: jax.block_until_ready(paint(weights, image, mask)[0]),
         outcome=partial(_picture_outcome, sizes),

@@ -40,7 +40,7 @@ def test_every_system_and_variant_of_the_figures_has_a_row():
         rows = {name: settings.get_setting(c, setting) for name, c in resolved.items() if name.startswith(figure)}
         assert set(rows.values()) == values, figure
     assert len(NAMES) == 14
-    assert len(DISTINCT) == 19
+    assert len(DISTINCT) == 23
     assert resolved["style"].loss.lambda_mrf == 0 < resolved["style"].loss.lambda_style
 
 
@@ -104,6 +104,7 @@ def init(config: settings.Config):
         ("losses_mrf", {"reconstruction", "id_mrf"}),
         ("losses_style", {"reconstruction", "style"}),
         ("fig8_ed", {"reconstruction", "id_mrf", "adversarial"}),
+        ("ideas_hinge_spectral", {"reconstruction", "id_mrf", "adversarial"}),
     ],
 )
 def test_a_row_s_terms_are_those_of_its_system(name, terms):

@@ -207,6 +207,8 @@ def test_variants_are_looked_up_before_anything_runs():
         ({"loss__vgg_input": "x"}, r"loss.vgg_input is 'x'"),
         ({"loss__penalty_mask": "x"}, r"loss.penalty_mask is 'x'"),
         ({"loss__combine": "x"}, r"loss.combine is 'x'"),
+        ({"loss__adversarial": "x"}, r"loss.adversarial is 'x'; it takes one of 'wgan_gp', 'hinge'"),
+        ({"critic__weights": "x"}, r"critic.weights is 'x'; it takes one of 'plain', 'spectral'"),
         (
             {"adversarial__schedule": "x"},
             r"adversarial.schedule is 'x'; it takes one of 'constant', 'linear'",

@@ -18,7 +18,7 @@ from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import CanvasCrops
 from srn_jax.experiments import __main__ as program
 from srn_jax.experiments import page
-from srn_jax.experiments.judgement import PLACES, PlacedCrops, RowJudgement, difference, judge
+from srn_jax.experiments.judgement import PLACES, PlacedCrops, RowJudgement, difference, fills_of_all, judge
 from srn_jax.experiments.rows import EXPERIMENTS, ROWS, get_config, same_run
 from srn_jax.experiments.runs import Training
 from tests.forked import Process
@@ -55,7 +55,8 @@ def test_the_paper_s_table_and_figures_are_all_there():
 def test_a_small_row_differs_from_srn_in_what_the_large_one_does(row):
     for setting in ROWS[row]:
         small, large = (get_setting(resolve(get_config(name)), setting) for name in (f"{row},small", row))
-        assert small == (large // 4 if setting.endswith(".width") else large)
+        shrunk = {"width": 4, "steps": 400}.get(setting.split(".")[1], 1) if isinstance(large, int) else 1
+        assert small == (large // shrunk if shrunk > 1 else large)
     small = resolve(get_config(f"{row},small"))
     assert (small.geometry.known, small.geometry.canvas) == ((32, 32), (64, 64))
     assert small.model.width == get_config(row).model.width // 4
@@ -115,6 +116,12 @@ def test_the_known_part_lies_at_nine_places(tmp_path):
     pictures = Files(sorted(write_pictures(tmp_path, 1).iterdir()))
     found = [PlacedCrops(pictures, generator, place).read(0).known[:2] for place in PLACES]  # pyright: ignore[reportOptionalMemberAccess]
     assert found == [(top, left) for top in (0, 4, 8) for left in (0, 6, 12)]
+
+
+def test_fills_of_several_places_count_at_all_of_them():
+    one, other = judged(fills={"Telea": [{"psnr": 1.0}]}), judged(fills={"Telea": [{"psnr": 3.0}, {"psnr": 5.0}]})
+    assert fills_of_all([one, other]) == {"Telea": [{"psnr": 1.0}, {"psnr": 3.0}, {"psnr": 5.0}]}
+    assert len(one.fills["Telea"]) == 1
 
 
 def test_all_rows_are_judged_on_the_same_known_parts(tmp_path):

@@ -411,6 +411,48 @@ def test_wasserstein_losses_accumulate_in_float32(dtype):
     assert float(generator) == pytest.approx(-means[1], rel=rounding([fake.size]))
 
 
+def test_hinge_loss_equals_loops():
+    real, fake = normal(9, seed=3) * 2, normal(9, seed=4) * 2
+    total = 0.0
+    for score in real:
+        total += max(0.0, 1.0 - score) / 9
+    for score in fake:
+        total += max(0.0, 1.0 + score) / 9
+    assert (real > 1).any()
+    assert (fake < -1).any()
+    assert float(jax.jit(adversarial.hinge_loss)(real, fake)) == pytest.approx(total, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", adversarial.OBJECTIVES)
+def test_objectives_raise_real_scores_and_lower_fake_ones_where_the_generator_raises_them(name):
+    objective, scores = adversarial.OBJECTIVES[name], np.array([-0.5, 0.25, 0.75], np.float32)
+    value, (real, fake) = jax.jit(jax.value_and_grad(objective.critic, (0, 1)))(scores, scores[::-1])
+    assert value.shape == ()
+    assert value.dtype == jnp.float32
+    np.testing.assert_allclose(real, np.full(3, -1 / 3), rtol=1e-6)
+    np.testing.assert_allclose(fake, np.full(3, 1 / 3), rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(jax.grad(objective.generator))(scores), np.full(3, -1 / 3), rtol=1e-6)
+
+
+def test_a_hinge_lets_go_of_scores_beyond_its_margin_and_penalizes_no_slope():
+    hinge, beyond = adversarial.OBJECTIVES["hinge"], jnp.array([1.5, 40.0])
+    value, gradients = jax.value_and_grad(hinge.critic, (0, 1))(beyond, -beyond)
+    assert value == 0
+    for gradient in gradients:
+        np.testing.assert_array_equal(gradient, 0)
+    images, mask = jnp.asarray(normal(2, 4, 5, 3)), jnp.ones((1, 4, 5, 1))
+    assert hinge.penalty(lambda x: 7 * x.sum((1, 2, 3)), images, mask) == 0
+
+
+@REDUCED
+def test_hinge_loss_accumulates_in_float32(dtype):
+    real, fake = ((100 * abs(normal(999, seed=seed))).astype(dtype) for seed in (0, 1))
+    expected = np.maximum(1 - real.astype(np.float64), 0).mean() + (1 + fake.astype(np.float64)).mean()
+    hinge = jax.jit(adversarial.hinge_loss)(real, fake)
+    assert hinge.dtype == jnp.float32
+    assert float(hinge) == pytest.approx(expected, rel=rounding([fake.size]))
+
+
 def test_interpolate_goes_from_truth_to_completed():
     truth, completed = normal(3, 4, 5, 3), normal(3, 4, 5, 3, seed=1)
     result = jax.jit(adversarial.interpolate)(truth, completed, np.array([0, 0.25, 1], np.float32))

@@ -8,7 +8,7 @@ import pytest
 from srn_jax import config as settings
 from srn_jax import geometry
 from srn_jax.errors import InputError
-from srn_jax.models.critics import CRITICS
+from srn_jax.models.critics import CRITICS, WEIGHTS, spectral_norm
 from srn_jax.models.expansion import EXPANSIONS
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import apply
@@ -98,6 +98,38 @@ def test_every_critic_scores_images_one_by_one(name, canvas):
     np.testing.assert_allclose(changed[1:], scores[1:], rtol=1e-6)
     assert not np.allclose(changed[0], scores[0])
     assert np.isfinite(run(critic, params, image, jnp.zeros_like(mask))).all()  # nothing synthesized
+
+
+def singular_value(kernel) -> float:
+    return float(np.linalg.svd(np.asarray(kernel, np.float64).reshape(-1, kernel.shape[-1]), compute_uv=False)[0])
+
+
+@pytest.mark.parametrize("shape", [(5, 5, 3, 8), (40, 1), (2, 2, 1, 6)])
+def test_the_spectral_norm_is_the_largest_singular_value_and_its_gradient_the_singular_vectors(shape):
+    kernel = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    value, gradient = jax.jit(jax.value_and_grad(spectral_norm))(kernel)
+    assert float(value) == pytest.approx(singular_value(kernel), rel=0.01)
+    left, _, right = np.linalg.svd(kernel.reshape(-1, shape[-1]), full_matrices=False)
+    expected = np.outer(left[:, 0], right[0])
+    similar = np.vdot(gradient, expected) / np.linalg.norm(gradient) / np.linalg.norm(expected)
+    assert similar > 0.99
+    assert spectral_norm(jnp.zeros(shape)) == 0
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_weights_of_critics_keep_their_names_and_shapes_and_are_finite(weights):
+    image, mask = jnp.zeros((1, 16, 24, 3)), jnp.ones((1, 16, 24, 1))
+    given = {name: tiny.parameters(critic(width=4), image, mask) for name, critic in CRITICS.items()}
+    given["global"]["conv2"]["kernel"] *= 0  # a kernel that has not been drawn yet
+    used = jax.jit(WEIGHTS[weights])(given)
+    assert jax.tree.map(jnp.shape, used) == jax.tree.map(jnp.shape, given)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(used))
+    np.testing.assert_array_equal(used["context"]["conv1"]["bias"], given["context"]["conv1"]["bias"])
+    kernel = used["context"]["conv1"]["kernel"]
+    if weights == "plain":
+        jax.tree.map(np.testing.assert_array_equal, used, given)
+    else:
+        assert singular_value(kernel) == pytest.approx(1.0, rel=0.01)
 
 
 def test_an_unknown_variant_names_the_valid_ones():

@@ -38,8 +38,16 @@ def equal(a, b) -> bool:
     return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
 
 
-def test_each_update_leaves_the_other_side_alone():
-    (_, step), state = build()
+HINGE = {
+    "loss__adversarial": "hinge",
+    "critic__weights": "spectral",
+    "loss__lambda_gp": 1e30,  # of no penalty
+}
+
+
+@pytest.mark.parametrize("changes", [{}, HINGE], ids=["wgan_gp", "hinge"])
+def test_each_update_leaves_the_other_side_alone(changes):
+    (_, step), state = build(**changes)
     batch = jax.jit(step.draw)(jax.random.key(1), as_unit(images(step)[0]))
     after, metrics = jax.jit(step.critic_update)(state, batch)
     for name in ("params", "average", "adam_generator"):
@@ -47,6 +55,8 @@ def test_each_update_leaves_the_other_side_alone():
     assert not equal(state.critics["global"], after.critics["global"])
     assert not equal(state.critics["context"], after.critics["context"])
     assert set(metrics) == {"critic", "wasserstein", "penalty", "critic_gradient_norm"}
+    assert (metrics["penalty"] > 0) == (step.loss.adversarial == "wgan_gp")
+    assert all(np.isfinite(value) for value in metrics.values())
     after, metrics = jax.jit(step.generator_update)(state, batch, {})
     for name in ("critics", "adam_critics"):
         assert equal(getattr(state, name), getattr(after, name))

@@ -68,7 +68,8 @@ class Loss:
     lambda_mrf: float = setting(0.05, TIMES_FROM_0)
     lambda_style: float = setting(0.0, TIMES_FROM_0)  # an alternative to ID-MRF
     lambda_adv: float = setting(0.001, TIMES_FROM_0)
-    lambda_gp: float = setting(10.0, TIMES_FROM_0)
+    adversarial: str = "wgan_gp"  # a name in losses.adversarial.OBJECTIVES
+    lambda_gp: float = setting(10.0, TIMES_FROM_0)  # of the gradient penalty; "hinge" has none
     mrf: str = AS_NUMERICS  # a name in losses.mrf.ID_MRF
     mrf_layers: tuple[str, ...] = AS_NUMERICS  # names in models.vgg19.LAYERS; one named twice counts twice
     style_layers: tuple[str, ...] = ("conv3_2", "conv4_2")  # as for mrf_layers
@@ -84,6 +85,7 @@ class Critic:
 
     names: tuple[str, ...] = ("global", "context")  # names in models.critics.CRITICS
     width: int = setting(64, WIDTH)
+    weights: str = "plain"  # a name in models.critics.WEIGHTS
     updates: int = setting(5, FROM_1)  # critic updates per generator update, each on a batch of its own
 
 

@@ -27,6 +27,7 @@ from srn_jax.infer.joining import with_both_textures
 from srn_jax.infer.texture import with_texture
 from srn_jax.infer.windows import Plan
 from srn_jax.models.layers import apply
+from srn_jax.ops import from_bytes, to_levels
 from srn_jax.programs.backend import compiler_options
 
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -209,11 +210,11 @@ def _paint(
     model: Any, few: bool, params: Any, truth: UInt8[Array, "b h w 3"], masks: Float[Array, "b h w 1"]
 ) -> tuple[UInt8[Array, "b h w 3"], Array]:
     """Returns the completed pictures in 8 bits, as `extrapolate` rounds them, and whether each is finite."""
-    unit = truth * jnp.float32(1 / 127.5) - 1.0
+    unit = from_bytes(truth)
     with few_calls(few):
         prediction, _ = apply(model, params, known_canvas(unit, masks), masks)
     prediction = jnp.asarray(prediction, jnp.float32)
-    rounded = jnp.round((prediction + 1.0) * 127.5).clip(0.0, 255.0).astype(jnp.uint8)
+    rounded = jnp.round(to_levels(prediction)).clip(0.0, 255.0).astype(jnp.uint8)
     return jnp.where(masks > 0.5, rounded, truth), jnp.isfinite(prediction).all(axis=(1, 2, 3))
 
 

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import jax
@@ -43,7 +43,7 @@ class RowJudgement:
     Attributes:
       scores: by seed, then by picture.
       shown: completed pictures by number, of the first seed.
-      fills: scores by fill and picture, the same for all rows.
+      fills: scores by fill and picture, the same for all rows; of places, all of them.
       crops: the pictures that are shown, by number.
     """
 
@@ -88,6 +88,15 @@ def judge(generators: Sequence[Generator], crops: CanvasCrops, shown: int) -> Ro
             if one.number in kept:
                 found.shown[one.number], found.crops[one.number] = one.completed[judge.painter], one.crop
         found.scores.append(rows)
+    return found
+
+
+def fills_of_all(judged: Iterable[RowJudgement]) -> dict[str, list[Scores]]:
+    """Returns the scores by fill over all that was judged: of places, at each of which a fill is another."""
+    found: dict[str, list[Scores]] = {}
+    for one in judged:
+        for name, scores in one.fills.items():
+            found.setdefault(name, []).extend(scores)
     return found
 
 

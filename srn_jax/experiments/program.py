@@ -16,7 +16,7 @@ from srn_jax.errors import InputError
 from srn_jax.evaluate.crops import CanvasCrops
 from srn_jax.evaluate.summary import markdown
 from srn_jax.experiments import page
-from srn_jax.experiments.judgement import PLACES, PlacedCrops, RowJudgement, judge, time_passes
+from srn_jax.experiments.judgement import PLACES, PlacedCrops, RowJudgement, fills_of_all, judge, time_passes
 from srn_jax.experiments.rows import EXPERIMENTS, Experiment, get_config, same_run
 from srn_jax.experiments.runs import Training
 from srn_jax.generators.generator import Generator
@@ -176,8 +176,9 @@ def _judge_rows(trained: Mapping[str, list[Generator]], held_out: Files, shown: 
 def _judge_places(generators: list[Generator], held_out: Files, shown: int) -> dict[str, RowJudgement]:
     judged = {place: judge(generators, PlacedCrops(held_out, generators[0], place), shown) for place in PLACES}
     seconds = time_passes({"": generators[0]}, CanvasCrops(held_out, generators[0], 0))[""]
+    everywhere = fills_of_all(judged.values())
     for one in judged.values():
-        one.seconds = seconds
+        one.seconds, one.fills = seconds, everywhere
     return judged
 
 

@@ -1,6 +1,7 @@
-"""Wasserstein losses with gradient penalty (WGAN-GP), on scores; and the masks that the penalty looks through."""
+"""What critics and generator minimize: WGAN-GP, with the masks that its penalty looks through, or hinges."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,15 @@ def critic_loss(real: Float[Array, " b"], fake: Float[Array, " b"]) -> Float[Arr
 def generator_loss(fake: Float[Array, " b"]) -> Float[Array, ""]:
     """Returns -E[D(fake)], what the generator minimizes."""
     return -jnp.mean(fake.astype(jnp.float32))
+
+
+def hinge_loss(real: Float[Array, " b"], fake: Float[Array, " b"]) -> Float[Array, ""]:
+    """Returns E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))] (Lim and Ye 2017; DeepFill v2, Yu et al., ICCV 2019).
+
+    Scores beyond the margin of 1 have no gradient: a critic that tells pictures apart stops there by itself.
+    """
+    beyond = jax.nn.relu(1.0 - real.astype(jnp.float32)), jax.nn.relu(1.0 + fake.astype(jnp.float32))
+    return jnp.mean(beyond[0]) + jnp.mean(beyond[1])
 
 
 def interpolate(
@@ -39,6 +49,35 @@ def gradient_penalty(
     gradient = jax.grad(lambda x: score(x).astype(jnp.float32).sum())(images).astype(jnp.float32)
     slope = ops.safe_sqrt(jnp.square(gradient * mask).sum((1, 2, 3)))
     return jnp.mean(jnp.square(slope - 1.0))
+
+
+def no_penalty(
+    score: Callable[[Array], Array], images: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"]
+) -> Float[Array, ""]:
+    """Returns 0."""
+    del score, images, mask
+    return jnp.zeros(())
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimized on one critic's scores, [b].
+
+    Attributes:
+      critic: (real, fake) -> the critic's loss beside its penalty.
+      generator: fake -> the generator's loss.
+      penalty: (score, x_hat, mask) -> what the critic's slope costs, to be weighted by lambda_gp.
+    """
+
+    critic: Callable[[Array, Array], Array]
+    generator: Callable[[Array], Array]
+    penalty: Callable[[Callable[[Array], Array], Array, Array], Array]
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "wgan_gp": Objective(critic_loss, generator_loss, gradient_penalty),
+    "hinge": Objective(hinge_loss, generator_loss, no_penalty),
+}
 
 
 def paper_penalty_mask(critic: str, mask: Float[Array, "b h w 1"], weights: Array) -> Float[Array, "b h w 1"]:

@@ -12,6 +12,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, UInt8
 
 from srn_jax.errors import InputError, pick
+from srn_jax.ops import from_bytes
 from srn_jax.programs.backend import compiler_options
 from srn_jax.train.state import TrainState
 from srn_jax.train.step import Metrics, Step
@@ -71,7 +72,7 @@ def compile_step(step: Step, mesh: Mesh) -> CompiledStep:
     """
 
     def body(state: TrainState, images: UInt8[Array, "k b h w 3"], vgg: Any) -> tuple[TrainState, Metrics]:
-        state, metrics = step(state, images * np.float32(1 / 127.5) - 1.0, vgg)  # as the release scales its bytes
+        state, metrics = step(state, from_bytes(images), vgg)
         return state, metrics | {FINITE: jnp.isfinite(jnp.stack(list(metrics.values()))).all()}
 
     return pick(PARALLEL, step.config.parallel, "parallel")(body, mesh)

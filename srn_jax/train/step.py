@@ -110,24 +110,30 @@ class Step:
         )
 
     def critic_update(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        """Returns the state after one update of all critics; the generator's part is untouched."""
+        """Returns the state after one update of all critics; the generator's part is untouched.
+
+        Among the metrics, "wasserstein" is how far apart the critics' mean scores are, whatever they minimize.
+        """
 
         def objective(params, batch):
             prediction, _ = self._run(apply, self.networks.generator)(state.params, batch.image, batch.mask)
             completed = geometry.complete(prediction, batch.image, batch.mask)
             mixed = adversarial.interpolate(batch.image, completed, batch.alpha)
             weights = self.variants.weights(batch.mask)
-            wasserstein, penalty = jnp.zeros(()), jnp.zeros(())
+            params, adversary = self.variants.critic_weights(params), self.variants.objective
+            loss, apart, penalty = jnp.zeros(()), jnp.zeros(()), jnp.zeros(())
             for name, critic in self.networks.critics.items():
 
                 def score(images, critic=critic, name=name):
                     return self._run(apply, critic)(params[name], images, batch.mask)
 
-                wasserstein += adversarial.critic_loss(score(batch.image), score(completed))
+                real, fake = score(batch.image), score(completed)
+                loss += adversary.critic(real, fake)
+                apart += adversarial.critic_loss(real, fake)
                 mask = self.variants.penalty_mask(name, batch.mask, weights)
-                penalty += adversarial.gradient_penalty(score, mixed, mask)
-            loss = wasserstein + self.loss.lambda_gp * penalty
-            return loss, {"critic": loss, "wasserstein": -wasserstein, "penalty": penalty}
+                penalty += adversary.penalty(score, mixed, mask)
+            loss += self.loss.lambda_gp * penalty
+            return loss, {"critic": loss, "wasserstein": -apart, "penalty": penalty}
 
         gradient, metrics = self._gradient(objective, state.critics, batch)
         direction, adam = self.networks.adam.update(
@@ -191,14 +197,12 @@ class Step:
             grams = [style.gram_loss(generated[layer], truth[layer]) for layer in loss.style_layers]
             terms["style"] = loss.lambda_style, sum(grams, jnp.zeros(()))
         if loss.lambda_adv and self.networks.critics:
-            scores = [
-                self._run(apply, critic)(critics[name], completed, mask)
+            params, objective = self.variants.critic_weights(critics), self.variants.objective
+            losses = [
+                objective.generator(self._run(apply, critic)(params[name], completed, mask))
                 for name, critic in self.networks.critics.items()
             ]
-            terms["adversarial"] = (
-                loss.lambda_adv,
-                self.variants.combine([adversarial.generator_loss(fake) for fake in scores]),
-            )
+            terms["adversarial"] = loss.lambda_adv, self.variants.combine(losses)
         return terms
 
     def _features(self, image: Float[Array, "b h w 3"], vgg: dict) -> dict[str, Array]:

@@ -11,6 +11,7 @@ from srn_jax.config import Config, Loss, Phase
 from srn_jax.errors import pick
 from srn_jax.losses import adversarial, mrf, spatial
 from srn_jax.models import vgg19
+from srn_jax.models.critics import WEIGHTS, CriticWeights
 from srn_jax.train import precision
 from srn_jax.train.optimizer import learning_rate
 
@@ -23,6 +24,8 @@ class Variants:
     weights: spatial.SpatialWeights
     id_mrf: mrf.IdMrf
     vgg_input: vgg19.Preprocessing
+    objective: adversarial.Objective
+    critic_weights: CriticWeights
     penalty_mask: adversarial.PenaltyMask
     combine: adversarial.Combination
     learning_rate: Callable[[Int[Array, ""]], Float[Array, ""]]
@@ -37,6 +40,8 @@ def look_up(name: str, *, config: Config, phase: Phase, loss: Loss) -> Variants:
         weights=pick(spatial.SPATIAL_WEIGHTS, loss.spatial, "loss.spatial"),
         id_mrf=pick(mrf.ID_MRF, loss.mrf, "loss.mrf"),
         vgg_input=pick(vgg19.PREPROCESSING, loss.vgg_input, "loss.vgg_input"),
+        objective=pick(adversarial.OBJECTIVES, loss.adversarial, "loss.adversarial"),
+        critic_weights=pick(WEIGHTS, config.critic.weights, "critic.weights"),
         penalty_mask=pick(adversarial.PENALTY_MASKS, loss.penalty_mask, "loss.penalty_mask"),
         combine=pick(adversarial.COMBINATIONS, loss.combine, "loss.combine"),
         learning_rate=learning_rate(phase, name),
