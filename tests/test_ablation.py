@@ -23,7 +23,7 @@ for _name in ROWS:
 # Those that differ in the loss alone are built as SRN is.
 NAMES = ["+".join(names) for names in DISTINCT.values() if not names[0].startswith(("losses_", "ideas_"))]
 # The other systems, and what is trained with another loss; what else differs, tests of its own hold.
-TRAINED = ["fig8_ca", "fig8_srn_hr", "style"]
+TRAINED = ["fig8_ca", "fig8_srn_hr", "style", "ideas_hinge_spectral"]
 
 
 def test_every_system_and_variant_of_the_figures_has_a_row():

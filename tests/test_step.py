@@ -98,8 +98,11 @@ def test_terms_of_weight_zero_are_not_built():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("numerics", "optimizer"), [("release", "descent"), ("paper", "descent"), ("paper", "adam")])
-def test_four_devices_compute_what_one_does(numerics, optimizer):
+@pytest.mark.parametrize(
+    ("numerics", "optimizer", "changes"),
+    [("release", "descent", {}), ("paper", "descent", {}), ("paper", "adam", {}), ("paper", "descent", HINGE)],
+)
+def test_four_devices_compute_what_one_does(numerics, optimizer, changes):
     """With ID-MRF, whose release form centres over the batch. Plain descent shows gradients; Adam hides their scale."""
     widths = (4, 4, 4, 4, 4)
     vgg = jax.tree.map(jnp.asarray, vgg_recipe.parameters(3, widths))
@@ -113,6 +116,7 @@ def test_four_devices_compute_what_one_does(numerics, optimizer):
             loss__mrf_layers=("conv1_2", "conv2_1"),
             loss__lambda_adv=0.1,
             adversarial__learning_rate=1e-3 if optimizer == "descent" else 1e-4,
+            **changes,
         )
         networks = dataclasses.replace(step.networks, vgg=vgg19.VGG19(layers=step.loss.mrf_layers, widths=widths))
         if optimizer == "descent":
