@@ -1,6 +1,6 @@
 """The two Wasserstein critics (paper, section 3.2.3): both score completed images, [b, H, W, 3] -> [b]."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -49,6 +49,7 @@ class ContextCritic(nn.Module):
         return (scores * region).sum((1, 2, 3)) / area
 
 
+@runtime_checkable
 class CriticFactory(Protocol):
     """Makes a critic: (completed [b, H, W, 3], mask [b or 1, H, W, 1]) -> scores [b]."""
 
