@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from srn_jax import config as settings
+from srn_jax.config.rules import rules_of
 from srn_jax.errors import InputError
 from srn_jax.train.state import build_networks, init_state
 from srn_jax.train.step import build_steps
@@ -185,6 +186,25 @@ def test_numbers_that_do_not_fit_are_refused(changes, message):
         changes = {"geometry__known": (8, 24), **changes}
     with pytest.raises(InputError, match=message):
         settings.resolve(tiny.config(**changes))
+
+
+def test_every_number_is_held_to_a_rule():
+    resolved = settings.resolve(settings.Config())
+    for name, field in settings.fields_of(resolved).items():
+        if isinstance(settings.get_setting(resolved, name), int | float):
+            assert rules_of(field) or name.endswith(".warmup_steps"), name  # which `check` compares with the steps
+
+
+def test_settings_are_read_and_set_by_their_dotted_names():
+    config = settings.Config()
+    settings.set_settings(config, {"numerics": "release", "model.width": 8})
+    assert (config.numerics, config.model.width) == ("release", 8)
+    assert [settings.get_setting(config, name) for name in ("numerics", "model.width")] == ["release", 8]
+    with pytest.raises(AttributeError, match="widht"):
+        settings.set_settings(config, {"model.widht": 8})
+    names = list(settings.fields_of(config))
+    assert names[:4] == ["numerics", "parallel", "geometry.known", "geometry.canvas"]
+    assert {"reconstruction.steps", "adversarial.steps"} <= set(names)
 
 
 def test_numbers_of_numpy_are_as_good_as_pythons():

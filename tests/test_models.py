@@ -1,5 +1,7 @@
 """The networks' shapes, sizes and contracts; what they compute is held by the parity tests."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,8 @@ from srn_jax.errors import InputError
 from srn_jax.models.critics import CRITICS, WEIGHTS, spectral_norm
 from srn_jax.models.expansion import EXPANSIONS
 from srn_jax.models.generators import GENERATORS
-from srn_jax.models.layers import apply
+from srn_jax.models.layers import apply, attributes
+from srn_jax.models.parameters import by_name, map_named
 from srn_jax.models.srn import SRN
 from tests import golden_cases, tiny
 
@@ -130,6 +133,21 @@ def test_weights_of_critics_keep_their_names_and_shapes_and_are_finite(weights):
         jax.tree.map(np.testing.assert_array_equal, used, given)
     else:
         assert singular_value(kernel) == pytest.approx(1.0, rel=0.01)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_every_generator_is_made_of_the_settings_that_it_knows(name):
+    asked = settings.Model(width=6, expansion="deconv", normalization="none", blend=0.25)
+    made = attributes(GENERATORS[name].from_settings(asked, (2, 3)))
+    assert made == {attribute: {"ratio": (2, 3), **dataclasses.asdict(asked)}[attribute] for attribute in made}
+    assert "width" in made
+
+
+def test_leaves_have_dotted_names():
+    tree = {"fen": {"conv1": {"kernel": 1, "bias": 2}}, "mean": 3}
+    assert by_name(tree) == {"fen.conv1.bias": 2, "fen.conv1.kernel": 1, "mean": 3}
+    named = map_named(lambda name, leaf: f"{name} {leaf}", tree)
+    assert named == {"fen": {"conv1": {"kernel": "fen.conv1.kernel 1", "bias": "fen.conv1.bias 2"}}, "mean": "mean 3"}
 
 
 def test_an_unknown_variant_names_the_valid_ones():

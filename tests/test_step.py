@@ -84,6 +84,7 @@ def test_reconstruction_has_no_critics_and_the_adversarial_phase_takes_fresh_bat
 
 def test_terms_of_weight_zero_are_not_built():
     steps, _ = build(loss__lambda_adv=0.0)
+    assert [step.name for step in steps] == ["reconstruction", "adversarial"]
     assert [step.critic_updates for step in steps] == [0, 0]
     steps, state = build(critic__names=())
     assert [step.critic_updates for step in steps] == [0, 0]
@@ -94,7 +95,7 @@ def test_terms_of_weight_zero_are_not_built():
     _, metrics = jax.eval_shape(update, jax.random.key(0), as_unit(images(steps[1])[0]))
     assert "adversarial" not in metrics
     steps, _ = build(reconstruction__steps=0)
-    assert [step.first_step for step in steps] == [0]
+    assert [(step.name, step.first_step) for step in steps] == [("adversarial", 0)]
 
 
 @pytest.mark.slow

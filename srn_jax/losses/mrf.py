@@ -1,6 +1,6 @@
 """Implicit diversified Markov random field (ID-MRF) loss on feature maps, in the paper's form and in the release's."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -128,6 +128,7 @@ def _normalize(features: Float[Array, "n c"]) -> Float[Array, "n c"]:
     return jnp.where(positive, features * jax.lax.rsqrt(jnp.where(positive, square, 1.0)), 0.0)
 
 
+@runtime_checkable
 class IdMrf(Protocol):
     """A form of the loss between two feature maps; `key` and `axis_name` are for those that draw, or share a mean."""
 

@@ -1,7 +1,7 @@
 """The two critics (paper, section 3.2.3): both score completed images, [b, H, W, 3] -> [b]."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
@@ -52,6 +52,7 @@ class ContextCritic(nn.Module):
         return (scores * region).sum((1, 2, 3)) / area
 
 
+@runtime_checkable
 class CriticFactory(Protocol):
     """Makes a critic: (completed [b, H, W, 3], mask [b or 1, H, W, 1]) -> scores [b]."""
 

@@ -1,7 +1,7 @@
 """Feature expansion: features at the picture's size in, at the canvas' size out. One table, one signature."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import flax.linen as nn
 from jaxtyping import Array, Float, Int
@@ -74,6 +74,7 @@ class Unfold(_Expansion):
         return ops.elu(conv(x.shape[-1], name="conv")(ops.mirror_to_canvas(x, offset, self.canvas(x), gap)))
 
 
+@runtime_checkable
 class ExpansionFactory(Protocol):
     """Makes an expansion: (features [b, h, w, n], offset, gap) -> features [b, r1 h, r2 w, n]."""
 
