@@ -56,7 +56,8 @@ def read(path: Path) -> Generator:
     except InputError:
         raise
     except Exception as error:  # whatever a description that is none provokes
-        raise InputError(f"{path} is damaged: its metadata describe no generator: {error}") from error
+        why = " ".join(str(error).split())
+        raise InputError(f"{path} is damaged: its metadata describe no generator: {why}") from error
     return described.replace(params=_fitted(path, arrays, described.params))
 
 
