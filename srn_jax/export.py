@@ -1,5 +1,6 @@
 """`python -m srn_jax.export`: a trained generator alone, for this library or for others."""
 
+import importlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -154,7 +155,7 @@ def _check(name: str, output: Path, canvas: str | None) -> None:
     if kind.library:
         library, install = kind.library
         try:
-            __import__(library)
+            importlib.import_module(library)
         except ImportError as error:
             why = innermost(error)
             raise InputError(f"--format {name} needs the package {library}: {install} ({why})") from error

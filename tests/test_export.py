@@ -243,7 +243,7 @@ def test_what_is_written_does_not_depend_on_the_backend_that_writes(monkeypatch,
 
 def test_an_operation_without_a_node_is_named(monkeypatch, tmp_path):
     pytest.importorskip("onnx")
-    monkeypatch.setattr("srn_jax.generators.onnx_operations.OPERATIONS", {})
+    monkeypatch.setattr("srn_jax.generators.onnx_file.OPERATIONS", {})
     with pytest.raises(InputError, match=r"^--format onnx: jax \S+ makes of this network an operation '\w+' for which"):
         write("onnx", tmp_path / "model.onnx", network("ed"))
 

@@ -1,6 +1,6 @@
 """A traced function as a graph of ONNX: what is known when it is written is computed, the rest becomes nodes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +15,7 @@ OPSET = 18  # of 2022: what is needed is in it, and most runtimes have it
 _IR_VERSION = 9  # the newest that runtimes of that opset's time read
 _BATCH = "batch"
 _MANY = 1024  # entries from which on an array counts as weights
+_OWN_DERIVATIVES = "custom_vjp_call"
 _BODIES = ("call_jaxpr", "jaxpr")  # of equations that call a function, its parameter
 
 
@@ -35,6 +36,9 @@ class Value(NamedTuple):
         return self.content if isinstance(self.content, np.ndarray) else None
 
 
+Operation = Callable[..., Value]
+
+
 def constant(array: Any) -> Value:
     """Returns an array that is known."""
     array = np.asarray(array)
@@ -44,9 +48,15 @@ def constant(array: Any) -> Value:
 class Graph:
     """A graph that grows by nodes. One dimension of its arrays may be symbolic, the number of pictures."""
 
-    def __init__(self, *, half: bool) -> None:
-        """With `half`, weights that float16 holds exactly are stored so, and cast by the runtime."""
-        self._half = half
+    def __init__(self, operations: Mapping[str, Operation], functions: Mapping[str, Operation], *, half: bool) -> None:
+        """Begins an empty graph.
+
+        Args:
+          operations: (graph, equation, *values) -> value, by the name of JAX's operation.
+          functions: (graph, *values) -> value, by the name of a function with derivatives of its own.
+          half: whether weights that float16 holds exactly are stored so, and cast by the runtime.
+        """
+        self._operations, self._functions, self._half = operations, functions, half
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
         self._nodes: list[onnx.NodeProto] = []
@@ -114,12 +124,10 @@ class Graph:
         return [read(atom) for atom in jaxpr.outvars]
 
     def _outputs_of(self, equation: core.JaxprEqn, inputs: list[Value]) -> list[Value]:
-        from srn_jax.generators.onnx_operations import FUNCTIONS, OPERATIONS  # which adds to graphs
-
         name, parameters = equation.primitive.name, equation.params
         body = next((parameters[key] for key in _BODIES if key in parameters), None)
         if body is not None:
-            function = FUNCTIONS.get(body.jaxpr.debug_info.func_name)
+            function = self._functions.get(body.jaxpr.debug_info.func_name) if name == _OWN_DERIVATIVES else None
             return [function(self, *inputs)] if function else self.run(body.jaxpr, body.consts, inputs)
         shapes = [var.aval.shape for var in equation.outvars]  # pyright: ignore[reportAttributeAccessIssue]
         known = [value.known for value in inputs]
@@ -127,7 +135,7 @@ class Graph:
             made = equation.primitive.bind(*known, **parameters)
             return [constant(array) for array in (made if equation.primitive.multiple_results else [made])]
         try:
-            return [OPERATIONS[name](self, equation, *inputs)]
+            return [self._operations[name](self, equation, *inputs)]
         except (KeyError, AssertionError) as error:
             raise InputError(
                 f"--format onnx: jax {jax.__version__} makes of this network an operation {name!r} for which no node "

@@ -3,7 +3,7 @@
 What an operation can do besides, and no network asks for, is left out; an AssertionError says so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,7 @@ import numpy as np
 from jax.extend import core
 from jax.lax import GatherScatterMode
 
-from srn_jax.generators.onnx_graph import Graph, Value, constant, type_of
-
-Operation = Callable[..., Value]
+from srn_jax.generators.onnx_graph import Graph, Operation, Value, constant, type_of
 
 
 def _shape(equation: core.JaxprEqn) -> tuple[Any, ...]:
@@ -258,8 +256,8 @@ def _elu(graph: Graph, x: Value) -> Value:
     return graph.node("Elu", x, shape=x.shape)
 
 
-# Functions of ours that are one node, by name.
-FUNCTIONS: Mapping[str, Callable[[Graph, Value], Value]] = {"elu": _elu}
+# Functions of ours that are one node.
+FUNCTIONS: Mapping[str, Operation] = {"elu": _elu}
 _ENTRIES = {
     **{"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "max": "Max", "min": "Min"},
     **{"abs": "Abs", "neg": "Neg", "sign": "Sign", "sqrt": "Sqrt", "exp": "Exp", "tanh": "Tanh"},

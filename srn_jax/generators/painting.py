@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax import export
 from jaxtyping import Array, Bool, Float
 
 from srn_jax import geometry
@@ -35,7 +36,5 @@ def painter(generator: Generator) -> Paint:
 
 def inputs_of(canvas: geometry.Size) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
     """Returns the shapes and types of a painter's `image` and `mask`, for any number of pictures."""
-    from jax import export  # here, since it takes time to import
-
     batch, *sides = *export.symbolic_shape("batch"), *canvas
     return jax.ShapeDtypeStruct((batch, *sides, 3), jnp.float32), jax.ShapeDtypeStruct((batch, *sides), jnp.bool_)
