@@ -1,7 +1,6 @@
 """Trained generators: saved by training, loaded by users, and every way in which that can go wrong."""
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 
 from srn_jax import SRN, SRNHR, Generator, InputError, load_generator
 from srn_jax.config import Run
-from srn_jax.export.__main__ import main as export
 from srn_jax.generators.generator import architecture, from_architecture
 from srn_jax.generators.seal import seal
 from srn_jax.train.checkpoint import Checkpoints, shapes_of
@@ -299,20 +297,3 @@ def test_what_is_no_path_is_refused(path):
     unchecked = load_generator.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]  # users run without the tests' types
     with pytest.raises(InputError, match=r"^path is .*; it takes a run's workdir, one checkpoint, or a bundled model"):
         unchecked(path)
-
-
-def test_weights_beyond_half_precision_are_refused_and_named(tmp_path, capsys):
-    generator = tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24))
-    leaves, tree = jax.tree.flatten(generator.params)
-    leaves[0] = leaves[0].at[(0,) * leaves[0].ndim].set(-70_000.0)
-    source = save(tmp_path, generator.replace(params=jax.tree.unflatten(tree, leaves)), 1)
-    arguments = ["--checkpoint", str(source), "--half", "--output", str(tmp_path / "half")]
-    with pytest.raises(SystemExit):
-        export(arguments)
-    line = capsys.readouterr().err
-    assert re.fullmatch(r"error: --half: \S+ has 1 weights beyond float16, such as 70000; .* 65,504: .*\n", line)
-    assert not (tmp_path / "half").exists()
-    leaves[0] = leaves[0].at[(0,) * leaves[0].ndim].set(-65_504.0)
-    source = save(tmp_path / "other", generator.replace(params=jax.tree.unflatten(tree, leaves)), 1)
-    export(["--checkpoint", str(source), *arguments[2:]])
-    assert (tmp_path / "half").is_dir()

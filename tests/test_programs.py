@@ -1,4 +1,4 @@
-"""The list of programs, and the smallest of them: export."""
+"""The list of programs, and how each of them starts and ends."""
 
 import argparse
 import importlib
@@ -12,27 +12,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import jax
-import numpy as np
 import pytest
 
 import srn_jax
-from srn_jax import SRN, InputError, load_generator, ops
+from srn_jax import InputError, ops
 from srn_jax import __main__ as programs
 from srn_jax.convert.options import NORMALIZATIONS
-from srn_jax.export.__main__ import main as export
 from srn_jax.infer.__main__ import main as infer
 from srn_jax.programs.program import Program
 from tests.programs import ended
-from tests.test_generator import save, tiny_generator
 from tests.tiny import write_pictures
 
 ROOT = Path(srn_jax.__file__).parent
-
-
-@pytest.fixture(scope="module")
-def workdir(tmp_path_factory) -> Path:
-    return save(tmp_path_factory.mktemp("run"), tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24)), 1, 2)
 
 
 def test_every_program_is_listed(capsys):
@@ -250,83 +241,3 @@ import srn_jax
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT.parent)
-
-
-def test_an_export_is_the_generator_alone(capsys, workdir, tmp_path):
-    output = tmp_path / "mine"
-    export(["--checkpoint", str(workdir), "--output", str(output)])
-    assert re.fullmatch(rf"wrote {output}, SRN, [\d,]+ parameters, [\d.]+ MB\n", capsys.readouterr().out)
-    before, after = load_generator(workdir), load_generator(output)
-    assert (after.model, after.known, after.canvas, after.margins) == (
-        *(before.model, before.known, before.canvas, before.margins),
-    )
-    jax.tree.map(np.testing.assert_array_equal, before.params, after.params)
-    assert {path.name for path in output.iterdir() if path.is_dir()} == {"generator", "architecture"}
-    assert not any(str(tmp_path).encode() in file.read_bytes() for file in output.rglob("*") if file.is_file())
-
-
-def test_half_the_size_keeps_three_digits_and_loads_as_float32(workdir, tmp_path):
-    for name, more in (("whole", []), ("half", ["--half"])):
-        export(["--checkpoint", str(workdir), *more, "--output", str(tmp_path / name)])
-    whole, half = (load_generator(tmp_path / name) for name in ("whole", "half"))
-    for a, b in zip(jax.tree.leaves(whole.params), jax.tree.leaves(half.params), strict=True):
-        assert b.dtype == np.float32
-        np.testing.assert_array_equal(b, np.float32(np.float16(a)))
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-7)
-    arrays = [sum(f.stat().st_size for f in (tmp_path / n / "generator").rglob("d/*")) for n in ("whole", "half")]
-    assert arrays[1] < 0.7 * arrays[0]
-
-
-def test_a_blend_lies_between_two_models(workdir, tmp_path):
-    sharp = save(tmp_path / "sharp", tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24), seed=1), 7)
-    export(["--checkpoint", str(workdir), "--blend", str(sharp), "0.75", "--output", str(tmp_path / "mine")])
-    first, second, mine = map(load_generator, (workdir, sharp, tmp_path / "mine"))
-    jax.tree.map(
-        lambda a, b, c: np.testing.assert_allclose(c, 0.25 * a + 0.75 * b, rtol=1e-6, atol=1e-7),
-        *(first.params, second.params, mine.params),
-    )
-
-
-@pytest.mark.parametrize(
-    ("share", "width", "message"),
-    [
-        ("1.5", 4, r"--blend has the share '1.5'; it takes a number in 0\.\.1"),
-        ("much", 4, "--blend has the share 'much'"),
-        ("nan", 4, "--blend has the share 'nan'"),
-        ("0.5", 8, r"--blend .*sharp is .*'width': 8.*; it takes a model like that of --checkpoint, .*'width': 4"),
-    ],
-)
-def test_a_blend_that_cannot_be(capsys, workdir, tmp_path, share, width, message):
-    sharp = save(tmp_path / "sharp", tiny_generator(SRN((2, 2), width=width), (8, 12), (16, 24)), 7)
-    with pytest.raises(SystemExit):
-        export(["--checkpoint", str(workdir), "--blend", str(sharp), share, "--output", str(tmp_path / "mine")])
-    line = capsys.readouterr().err
-    assert re.fullmatch(f"error: {message}.*\n", line)
-    assert not (tmp_path / "mine").exists()
-
-
-@pytest.mark.parametrize(
-    ("checkpoint", "output", "message"),
-    [("none", "new", "no checkpoint at .*none"), (None, "there", "there exists; give the name of a new folder")],
-)
-def test_what_cannot_be_exported_leaves_nothing(capsys, workdir, tmp_path, monkeypatch, checkpoint, output, message):
-    monkeypatch.chdir(tmp_path)
-    Path("there").mkdir()
-    Path("there/precious").touch()
-    with pytest.raises(SystemExit):
-        export(["--checkpoint", checkpoint or str(workdir), "--output", output])
-    line = capsys.readouterr().err
-    assert line.startswith("error: ")
-    assert line.count("\n") == 1
-    assert re.search(message, line)
-    assert sorted(str(path) for path in Path().rglob("*")) == ["there", "there/precious"]
-
-
-def test_generators_in_the_box_are_loaded_by_name(capsys, workdir, tmp_path, monkeypatch):
-    monkeypatch.setattr("srn_jax.generators.bundled._FOLDER", tmp_path)
-    for name in ("birds", "garments"):
-        export(["--checkpoint", str(workdir), "--output", str(tmp_path / name)])
-    capsys.readouterr()
-    jax.tree.map(np.testing.assert_array_equal, load_generator("birds").params, load_generator(workdir).params)
-    with pytest.raises(InputError, match=r"there is no such folder, nor a bundled model \(birds, garments\)"):
-        load_generator("fish")

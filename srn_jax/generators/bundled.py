@@ -37,4 +37,4 @@ def description_of(folder: Path) -> dict[str, Any]:
 
 def loadable() -> str:
     """Returns what `load_generator` takes, in words for a command line's help."""
-    return f"a run's workdir, one checkpoint, or a bundled model ({', '.join(bundled())})"
+    return f"a run's workdir, one checkpoint, or a bundled model ({', '.join(bundled())}); or a file *.safetensors"

@@ -8,6 +8,7 @@ from srn_jax.errors import InputError, brief, innermost
 from srn_jax.generators.arrays import read_arrays
 from srn_jax.generators.bundled import ARCHITECTURE, DEFAULT, bundled, description_of, loadable
 from srn_jax.generators.generator import Generator, from_architecture
+from srn_jax.generators.safetensors_file import SUFFIX, read
 from srn_jax.generators.seal import check_seal
 from srn_jax.programs import files
 
@@ -20,16 +21,20 @@ def load_generator(path: str | Path = DEFAULT) -> Generator:
 
     Args:
       path: a run's workdir, its `checkpoints` folder, or one checkpoint in it; or the name of a bundled model, as
-        "birds" (a folder of that name is "./birds"). By default "scenes", the one for ordinary photographs.
+        "birds" (a folder of that name is "./birds"); or a file *.safetensors that `python -m srn_jax.export` wrote. By
+        default "scenes", the one for ordinary photographs.
 
     Returns:
       Its parameters in float32, with the network and the geometry of its training.
 
     Raises:
-      InputError: `path` is no path, its folder is missing, is no checkpoint, or has files that are missing or damaged.
+      InputError: `path` is no path, nothing is there, it is no checkpoint, or it has files that are missing or damaged.
     """
     if not isinstance(path, str | Path):
         raise InputError(f"path is {brief(path)}; it takes {loadable()}, as text or a pathlib.Path")
+    file = files.expand(path, "the checkpoint").absolute()
+    if file.suffix == SUFFIX and not file.is_dir():
+        return read(file)
     folder = find_checkpoint(path, "the checkpoint", _NEEDED)
     missing = [item for item in _NEEDED if not (folder / item).is_dir()]
     if missing:

@@ -1,8 +1,24 @@
 """What is done in one way on one backend and in another on the next: decided here, and nowhere else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
+
+_PORTABLE = ContextVar("portable", default=False)
+
+
+@contextmanager
+def portable() -> Iterator[None]:
+    """Within it programs are traced that other machines run: their forms are the plain ones, whatever runs here."""
+    token = _PORTABLE.set(True)
+    try:
+        yield
+    finally:
+        _PORTABLE.reset(token)
 
 
 def own_forms_pay(dtype: DTypeLike) -> bool:
@@ -10,12 +26,12 @@ def own_forms_pay(dtype: DTypeLike) -> bool:
 
     cuDNN takes such forms by itself where they pay; in bfloat16 the sums of inputs that some make would cost digits.
     """
-    return jax.default_backend() == "cpu" and dtype == jnp.float32
+    return not _PORTABLE.get() and jax.default_backend() == "cpu" and dtype == jnp.float32
 
 
 def sub_grids_pay() -> bool:
     """Returns whether XLA lacks a fast gradient in the kernel of a dilated convolution: on a GPU."""
-    return jax.default_backend() == "gpu"
+    return not _PORTABLE.get() and jax.default_backend() == "gpu"
 
 
 def block_entries() -> int:

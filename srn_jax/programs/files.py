@@ -98,6 +98,20 @@ def creating(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def creating_file(path: Path) -> Iterator[Path]:
+    """Yields a path beside `path` to write a new file to, and renames it at the end; on an error nothing is left.
+
+    Raises:
+      InputError: something of that name exists, or another process makes it.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists():
+        raise InputError(f"{path} exists; give the name of a new file")
+    with _folders_above(path), replacing(path) as part:
+        yield part
+
+
+@contextlib.contextmanager
 def replacing_folder(folder: Path, check: Callable[[], None]) -> Iterator[Path]:
     """Yields a new folder beside `folder`, and puts it in its place at the end; on an error `folder` stays.
 
@@ -138,20 +152,26 @@ def replacing_folder(folder: Path, check: Callable[[], None]) -> Iterator[Path]:
 @contextlib.contextmanager
 def _folder_beside(folder: Path) -> Iterator[Path]:
     """Yields a new folder to be renamed to `folder`; it goes at the end where it was not, with the folders above it."""
-    file = next((parent for parent in folder.parents if parent.is_file()), None)
-    if file is not None:
-        raise InputError(f"{folder} cannot be made: it lies below the file {file}")
-    made = [parent for parent in folder.parents if not parent.exists()]
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with locked(beside(folder, "lock"), str(folder), "give another name"):
-            part = beside(folder, "part")
+    with _folders_above(folder), locked(beside(folder, "lock"), str(folder), "give another name"):
+        part = beside(folder, "part")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            part.mkdir()
+            yield part
+        finally:
             shutil.rmtree(part, ignore_errors=True)
-            try:
-                part.mkdir()
-                yield part
-            finally:
-                shutil.rmtree(part, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _folders_above(path: Path) -> Iterator[None]:
+    """Makes the folders that `path` is to lie in; those that it made, and are empty at the end, go again."""
+    file = next((parent for parent in path.parents if parent.is_file()), None)
+    if file is not None:
+        raise InputError(f"{path} cannot be made: it lies below the file {file}")
+    made = [parent for parent in path.parents if not parent.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
     finally:
         _remove_empty(made)
 
@@ -227,11 +247,20 @@ def read_json(path: Path) -> Any:
       InputError: it cannot be read, is no JSON, is nested too deep, or holds a number that is none or infinite.
     """
     try:
-        return json.loads(path.read_text(), parse_constant=_refuse, parse_float=_finite)
+        return parse_json(path.read_text())
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
+
+
+def parse_json(text: str) -> Any:
+    """Returns what JSON says.
+
+    Raises:
+      ValueError, RecursionError: it is none, is nested too deep, or holds a number that is none or infinite.
+    """
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
 
 
 def _refuse(constant: str) -> NoReturn:
