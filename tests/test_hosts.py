@@ -19,8 +19,8 @@ STEPS = ("--config.reconstruction.steps=10", "--config.adversarial.steps=10")
 def assert_close(one: Path, other: Path) -> None:
     """Sums over devices are rounded in another order; Adam turns that into whole steps where a gradient is near 0."""
     a, b = programs.logged(one), programs.logged(other)
-    assert a.keys() == b.keys()
-    np.testing.assert_allclose(list(b.values()), list(a.values()), rtol=1e-4)
+    assert max(a) == max(b)
+    np.testing.assert_allclose(list(b.values()), [a[step] for step in b], rtol=1e-4)
     for x, y in zip(programs.saved(one, 20), programs.saved(other, 20), strict=True):
         assert np.linalg.norm(x - y) <= 1e-3 * np.linalg.norm(x) + 1e-6
 
@@ -34,8 +34,10 @@ def one_by_four(tmp_path_factory) -> Path:
 
 
 def test_two_hosts_of_two_devices_train_as_one_of_four(one_by_four):
+    """And go ahead of their devices: they meet at a few steps only."""
     folder = one_by_four.with_name("2x2")
-    first, second = programs.finish(*programs.start_hosts(folder, 2, *STEPS, devices=2))
+    seldom = "--config.run.log_every_steps=10"
+    first, second = programs.finish(*programs.start_hosts(folder, 2, *STEPS, seldom, devices=2))
     assert "on 4 x cpu of 2 processes" in first
     assert second == ""  # one host speaks for all
     assert_close(one_by_four, folder)
