@@ -99,3 +99,10 @@ def test_distance_to_known_is_that_of_the_nearest_known_pixel():
         nearest = min(np.hypot(i - k, j - m) for k, m in np.argwhere(masks[0, ..., 0] == 0))
         assert float(distances[0, i, j, 0]) == pytest.approx(nearest, rel=1e-6)
     assert np.isinf(distances[1]).all()
+
+
+@pytest.mark.parametrize(("corner", "known", "gap"), [((3, 5), (4, 6), 0), ((0, 0), (8, 4), 8), ((2, 1), (1, 1), 0)])
+def test_a_mask_on_the_host_is_that_of_the_device(corner, known, gap):
+    found = geometry.host_mask(corner, (8, 12), known, gap)
+    there = geometry.unknown_mask(jnp.array([corner]), (8, 12), known, gap)
+    np.testing.assert_array_equal(found, np.asarray(there)[0, ..., 0] == 1)

@@ -34,10 +34,8 @@ class Crop(NamedTuple):
     @property
     def mask(self) -> Float[np.ndarray, "h w 1"]:
         """Returns 1 where pixels are to be synthesized."""
-        mask = np.ones((*self.image.shape[:2], 1), np.float32)
-        for here in self._places:
-            mask[here] = 0
-        return mask
+        (top, left, *known), canvas = self.known, self.image.shape[:2]
+        return geometry.host_mask((top, left), canvas, (known[0], known[1]), self.gap)[..., None].astype(np.float32)
 
     @property
     def picture(self) -> UInt8[np.ndarray, "kh kw 3"]:

@@ -12,6 +12,7 @@ from .windows import crop_known as crop_known
 from .windows import distance_to_known as distance_to_known
 from .windows import draw_masks as draw_masks
 from .windows import draw_offsets as draw_offsets
+from .windows import host_mask as host_mask
 from .windows import known_canvas as known_canvas
 from .windows import known_gap as known_gap
 from .windows import known_offset as known_offset

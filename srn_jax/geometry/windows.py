@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from srn_jax.geometry.placing import Size, gap_of, offset_bounds
 
@@ -29,6 +30,17 @@ def parts(width: int, gap: int = 0) -> tuple[Part, ...]:
         return (Part(0, width, 0),)
     half = width // 2
     return Part(0, half, 0), Part(half, half, half + gap)
+
+
+def host_mask(corner: tuple[int, int], canvas: Size, known: Size, gap: int = 0) -> Bool[np.ndarray, "h w"]:
+    """Returns one filling mask on the host, True = to be synthesized, of a known picture whose (top, left) is `corner`.
+
+    With a `gap` its halves lie so many columns apart.
+    """
+    (top, left), mask = corner, np.ones(canvas, bool)
+    for part in parts(known[1], gap):
+        mask[top : top + known[0], left + part.place : left + part.place + part.width] = False
+    return mask
 
 
 def unknown_mask(offset: Int[Array, "b 2"], canvas: Size, known: Size, gap: int = 0) -> Float[Array, "b h w 1"]:

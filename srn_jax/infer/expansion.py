@@ -13,6 +13,7 @@ from srn_jax.config import numbers
 from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
+from srn_jax.geometry import host_mask
 from srn_jax.geometry.placing import BETWEEN, Size
 from srn_jax.infer.checks import check_generator, check_picture
 from srn_jax.infer.extrapolation import PictureError, check_batch, extrapolate_stream
@@ -293,8 +294,7 @@ class _Seen:
         size = self.generator.known
         for window in self.round.windows:
             known = Box(*window.offset, *size)
-            mask = np.ones(self.generator.canvas, bool)
-            _inside(mask, known)[:] = False
+            mask = host_mask(window.offset, self.generator.canvas, size)
             yield _inside(self.view, Box(window.top + known.top, window.left + known.left, *size)), mask
 
 

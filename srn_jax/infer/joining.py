@@ -12,7 +12,7 @@ from srn_jax.config import numbers
 from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
-from srn_jax.geometry import parts
+from srn_jax.geometry import host_mask
 from srn_jax.geometry.placing import BETWEEN, Size
 from srn_jax.infer.checks import check_generator, check_picture
 from srn_jax.infer.expansion import Progress, check_progress, unit, whole_size
@@ -84,9 +84,7 @@ def plan_join(
         )
     if generator.canvas[1] <= generator.known[1]:
         raise InputError("this model was trained to paint nothing between two pictures: its canvas is as wide as both")
-    columns = numbers.whole(
-        "gap", gap, 1, numbers.MOST_PIXELS, f"a whole number of pixels, 1 or more, up to {numbers.MOST_PIXELS:,}"
-    )
+    columns = _whole_gap(gap)
     sizes = whole_size(left), whole_size(right)
     height = min(size[0] for size in sizes)
     first, second = (max(1, round(width * height / own)) for own, width in sizes)
@@ -96,6 +94,11 @@ def plan_join(
     working = max(1, round(min(max(wanted, shortest), longest))) * _STRIDE
     canvas = working * canvas_height // known_height, canvas_width
     return JoinPlan(((height, first), (height, second)), columns, (working, known_width), canvas)
+
+
+def _whole_gap(gap: Any) -> int:
+    takes = f"a whole number of pixels, 1 or more, up to {numbers.MOST_PIXELS:,}"
+    return numbers.whole("gap", gap, 1, numbers.MOST_PIXELS, takes)
 
 
 def join(
@@ -137,7 +140,7 @@ def join(
     pictures = [check_picture(img, name, "join") for name, img in (("left", left), ("right", right))]
     if pictures[0].dtype != pictures[1].dtype:
         raise InputError(f"left has dtype {pictures[0].dtype} and right {pictures[1].dtype}; join takes both alike")
-    planned = plan_join(generator, pictures[0].shape[:2], pictures[1].shape[:2], gap)
+    planned = plan_join(generator, pictures[0].shape[:2], pictures[1].shape[:2], _whole_gap(gap))
     reach = min(numbers.pixels("feather", feather), planned.gap // 2)
     number = numbers.seed("seed", seed)
     check_progress(progress)
@@ -220,9 +223,7 @@ def _painted(generator: Generator, pictures: list[np.ndarray], planned: JoinPlan
     seen = planned.gap * half / planned.scaled[1]  # columns of each picture
     halves = [_end(pictures[0], seen, (height, half), left=False), _end(pictures[1], seen, (height, half), left=True)]
     top, gap = (canvas[0] - height) // 2, canvas[1] - width
-    mask = np.ones(canvas, bool)
-    for part in parts(width, gap):
-        mask[top : top + height, part.place : part.place + part.width] = False
+    mask = host_mask((top, 0), canvas, (height, width), gap)
     painted = extrapolate(generator, np.concatenate(halves, axis=1), mask)
     middle = float(half), float(top), float(half + gap), float(top + height)
     planes = [resized(painted[..., channel], middle, (pictures[0].shape[0], planned.gap)) for channel in range(3)]

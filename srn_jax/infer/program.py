@@ -10,13 +10,13 @@ from queue import SimpleQueue
 from typing import Any
 
 import jax
-import numpy as np
 from tqdm import tqdm
 
 from srn_jax.detail import LEAST_SIDE
 from srn_jax.errors import InputError, refused
 from srn_jax.generators.generator import Generator
 from srn_jax.generators.loading import load_generator
+from srn_jax.geometry import host_mask
 from srn_jax.infer import extrapolate, extrapolate_stream, plan_expansion
 from srn_jax.infer.devices import on_each, share
 from srn_jax.infer.expansion import Stream, check_around, expand_by
@@ -144,8 +144,7 @@ def run_one(
             raise InputError(f"there is nothing to paint: the picture, {width}x{height}, is the whole canvas")
         canvas, facts = photo.pixels, facts | {"passes": 0}  # of a folder, this one has what all are to have
     elif options.rounding == "truncate":
-        mask = np.ones((height, width), bool)
-        mask[sides.top : sides.top + size[0], sides.left : sides.left + size[1]] = False
+        mask = host_mask((sides.top, sides.left), (height, width), size)
         try:
             canvas = extrapolate(generator, photo.pixels, mask, rounding="truncate")
         except InputError as error:
