@@ -68,5 +68,7 @@ def _page() -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "gradio":
             raise
-        raise InputError("the page needs gradio: pip install -e '.[demo]' in a clone of srn_jax") from error
+        raise InputError(
+            "the page needs gradio: pip install 'srn-jax[demo]', in a clone of srn_jax pip install -e '.[demo]'"
+        ) from error
     return page
