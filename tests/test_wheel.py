@@ -103,15 +103,15 @@ def run(distributions, tmp_path_factory) -> Callable[..., str]:
     execute(sys.executable, "-m", "venv", "--without-pip", folder / "venv", folder=folder)
     (own,) = folder.glob("venv/lib/python*/site-packages")
     python = folder / "venv" / "bin" / "python"
+    inside = environment() | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    inside = {name: value for name, value in inside.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps"]
-    execute(*pip, distributions[0], folder=folder)
+    execute(*pip, distributions[0], folder=folder, given=inside)
     # Its own folder goes first; an editable installation is not followed, since .pth files in these are not read.
     libraries = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     (own / "libraries.pth").write_text("\n".join(libraries) + "\n")
     (folder / "photographs").mkdir()
     Image.effect_noise((60, 40), 60).convert("RGB").save(folder / "photographs" / "photo.jpg")
-    inside = environment() | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
-    inside = {name: value for name, value in inside.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     return lambda *command: execute(python.parent / command[0], *command[1:], folder=folder, given=inside)
 
 
