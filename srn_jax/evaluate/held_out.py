@@ -1,6 +1,5 @@
 """Judging a generator in training: on held-out crops that are all in memory, beside the fills that need no learning."""
 
-import jax
 import numpy as np
 from jaxtyping import UInt8
 
@@ -31,4 +30,4 @@ def fill(name: str, held_out: HeldOut) -> Images:
 def mean_scores(completed: Images, held_out: HeldOut) -> dict[str, summary.Mean]:
     """Returns the means of the crops' scores, as the program that judges has them."""
     pictures = zip(completed, held_out.images, held_out.masks, strict=True)
-    return summary.means([jax.device_get(metrics.scores_of_bytes(*picture)) for picture in pictures])
+    return summary.means([metrics.in_numbers(metrics.scores_of_bytes(*picture)) for picture in pictures])

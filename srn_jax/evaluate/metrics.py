@@ -60,6 +60,11 @@ def scores_of_bytes(
     return scores(jnp.float32(completed) / 255, jnp.float32(truth) / 255, jnp.asarray(mask))
 
 
+def in_numbers(row: dict[str, Any]) -> dict[str, float]:
+    """Returns one picture's scores as Python's own numbers."""
+    return {name: float(value) for name, value in row.items()}
+
+
 def _seam(
     completed: Float[Array, "h w 3"], truth: Float[Array, "h w 3"], mask: Float[Array, "h w 1"]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
