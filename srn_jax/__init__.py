@@ -28,7 +28,6 @@ __all__ = [
     "SRNHR",
     "Generator",
     "InputError",
-    "__version__",
     "expand",
     "extrapolate",
     "extrapolate_stream",
