@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from srn_jax.config.numbers import MOST_SEED
+from srn_jax.geometry.placing import MOST_SIDE
 
 # Of a number that follows from the machine, and is found where it is needed; its field takes Any, for the flags.
 AUTO = "auto"
 MOST = 2**31 - 1  # of what is counted, in int32 on the device
-_MOST_SIDE = 2**16  # pixels of a canvas: the networks' memory grows with its area
 _RULES = "rules"
 
 
@@ -61,7 +61,7 @@ def one_of(*names: str) -> Rule:
 
 
 def _is_size(value: Any) -> bool:
-    fits = (isinstance(side, int) and 0 < side <= _MOST_SIDE and side % 4 == 0 for side in value)
+    fits = (isinstance(side, int) and 0 < side <= MOST_SIDE and side % 4 == 0 for side in value)
     return len(value) == 2 and all(fits)
 
 
@@ -88,7 +88,7 @@ THREADS, WORKERS = (
     number(f"at least {least}, up to 1,024, a whole number, or 'auto'", least, 1024, whole=True, auto=True)
     for least in (1, 0)
 )
-SIZE = Rule(f"two multiples of 4, (height, width), up to {_MOST_SIDE:,}", _is_size)
+SIZE = Rule(f"two multiples of 4, (height, width), up to {MOST_SIDE:,}", _is_size)
 SIDES_FROM_16 = Rule("sides of at least 16, which the critics and SSIM need", lambda value: min(value) >= 16)
 RANGE = Rule("(low, high) with 0 < low <= high <= 1", _is_range)
 SHARES = Rule(

@@ -13,13 +13,12 @@ from srn_jax.errors import InputError, brief, innermost
 from srn_jax.export.formats import FORMATS, Format
 from srn_jax.generators.generator import Generator, architecture
 from srn_jax.generators.loading import load_generator
-from srn_jax.geometry.placing import BETWEEN, Size
+from srn_jax.geometry.placing import BETWEEN, MOST_SIDE, Size
 from srn_jax.infer.checks import check_canvas
 from srn_jax.models.parameters import map_named
 from srn_jax.programs import files
 
 _MOST_HALF = int(jnp.finfo(jnp.float16).max)
-_MOST_SIDE = 2**16  # pixels
 
 
 def run(options: argparse.Namespace) -> None:
@@ -76,9 +75,9 @@ def _canvas(text: str | None, generator: Generator) -> Size:
         width, height = (int(side) for side in text.split("x"))
     except ValueError:
         width = height = 0
-    if not (0 < width <= _MOST_SIDE and 0 < height <= _MOST_SIDE):
+    if not (0 < width <= MOST_SIDE and 0 < height <= MOST_SIDE):
         raise InputError(
-            f"--canvas is {brief(text)}; it takes WxH in pixels, such as 512x256, up to {_MOST_SIDE:,} each"
+            f"--canvas is {brief(text)}; it takes WxH in pixels, such as 512x256, up to {MOST_SIDE:,} each"
         )
     rows, columns = getattr(generator.model, "ratio", (2, 2))
     try:

@@ -6,12 +6,10 @@ import flax.linen as nn
 from flax import struct
 
 from srn_jax.errors import brief, pick
-from srn_jax.geometry.placing import BETWEEN, MARGINS, Size
+from srn_jax.geometry.placing import BETWEEN, MARGINS, MOST_SIDE, Size
 from srn_jax.models.generators import GENERATORS
 from srn_jax.models.layers import attributes, parameter_shapes
 from srn_jax.models.parameters import Params
-
-_MOST_SIDE = 2**16  # pixels
 
 
 class Generator(struct.PyTreeNode):
@@ -47,8 +45,8 @@ def from_architecture(description: dict[str, Any]) -> Generator:
     model = _described(description["model"])
     known, canvas, margins = (description[name] for name in ("known", "canvas", "margins"))
     for name, size in (("known", known), ("canvas", canvas)):
-        if len(size) != 2 or any(type(side) is not int or not 0 < side <= _MOST_SIDE for side in size):
-            raise ValueError(f"{name} is {brief(size)}; it takes (height, width), up to {_MOST_SIDE:,} pixels each")
+        if len(size) != 2 or any(type(side) is not int or not 0 < side <= MOST_SIDE for side in size):
+            raise ValueError(f"{name} is {brief(size)}; it takes (height, width), up to {MOST_SIDE:,} pixels each")
     if any(small > large for small, large in zip(known, canvas, strict=True)) or known == canvas:
         raise ValueError(f"known is {known} and canvas {canvas}, which is no larger")
     if margins not in MARGINS:

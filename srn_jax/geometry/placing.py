@@ -5,6 +5,7 @@ from collections.abc import Callable
 from srn_jax.errors import pick
 
 Size = tuple[int, int]  # height, width in pixels
+MOST_SIDE = 2**16  # pixels of a canvas: the networks' memory grows with its area
 # slack = canvas - known -> the least and the greatest offset, (top, left).
 Bounds = Callable[[Size], tuple[Size, Size]]
 
