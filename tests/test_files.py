@@ -39,7 +39,7 @@ def test_a_lock_is_one_processs_and_says_whose(tmp_path):
 
 def test_a_lock_ends_with_its_process(tmp_path):
     code = (
-        "import pathlib, os, sys; from srn_jax.lock import lock; "
+        "import pathlib, os, sys; from srn_jax.programs.lock import lock; "
         "held = lock(pathlib.Path(sys.argv[1]), 'x', 'y'); print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(tmp_path / ".lock")]
