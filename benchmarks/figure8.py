@@ -38,7 +38,7 @@ def main() -> None:
         model = build_generator(settings.resolve(get_config(row)))
         arguments = np.zeros((1, *window.canvas, 3), np.float32), mask[None]
         params = jax.jit(lambda model=model, arguments=arguments: model.init(jax.random.key(0), *arguments)["params"])()
-        generators[row] = Generator(params, model, window.known, window.canvas, window.margins)
+        generators[row] = Generator(params, model, window.known, window.canvas, window.placement)
         start = time.perf_counter()
         extrapolate(generators[row], picture, mask)
         compile_seconds[row], times[row] = time.perf_counter() - start, []

@@ -22,7 +22,7 @@ def configuration(sizes: Sizes) -> settings.Config:
     signs alone, even of those that are rounding, and two programs that do the same drift apart.
     """
     config = settings.Config()
-    config.geometry.known, config.geometry.canvas, config.geometry.margins = sizes.known, sizes.canvas, "center"
+    config.geometry.known, config.geometry.canvas, config.geometry.placement = sizes.known, sizes.canvas, "center"
     config.model.width = config.critic.width = sizes.width
     config.data.batch, config.compute.dtype, config.loss.vgg = sizes.batch, sizes.dtype, "random"
     config.adam.epsilon = 1e-2

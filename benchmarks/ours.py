@@ -69,7 +69,7 @@ def extrapolation(sizes: Sizes, params: Arrays, picture: np.ndarray) -> Subject:
     config = inputs.configuration(sizes)
     window = config.geometry
     weights = jax.device_put(unflatten(params))
-    generator = Generator(weights, build_generator(config), window.known, window.canvas, window.margins)
+    generator = Generator(weights, build_generator(config), window.known, window.canvas, window.placement)
     mask = sizes.mask()[..., 0]
     return Subject(
         call=lambda: next(extrapolate_stream(generator, [(picture, mask)])),

@@ -17,7 +17,7 @@ def get_config() -> Config:
     """Returns the experiment."""
     config = Config()
     config.geometry.known, config.geometry.canvas = (64, 64), (64, 128)
-    config.geometry.margins = "between"
+    config.geometry.placement = "between"
     config.model.width = 32
     config.loss.lambda_ae = 1.44
     config.loss.lambda_mrf = 0.0

@@ -15,7 +15,7 @@ def get_config() -> Config:
     """Returns the experiment."""
     config = Config()
     config.geometry.known, config.geometry.canvas = (64, 128), (256, 128)
-    config.geometry.margins = "top"
+    config.geometry.placement = "top"
     config.data.source = "deepfashion"
     config.data.path = "data/deepfashion"
     return config

@@ -15,7 +15,7 @@ def get_config() -> Config:
     """Returns the experiment."""
     config = Config()
     config.geometry.known, config.geometry.canvas = (128, 128), (256, 256)
-    config.geometry.margins = "random"
+    config.geometry.placement = "random"
     config.data.source = "tfds"
     config.data.name = "stanford_dogs"
     config.data.held_out_split = "test"

@@ -15,7 +15,7 @@ def get_config() -> Config:
     """Returns the experiment."""
     config = Config()
     config.geometry.known, config.geometry.canvas = (256, 256), (256, 512)
-    config.geometry.margins = "center"
+    config.geometry.placement = "center"
     config.data.source = "paris_streetview"
     config.data.path = "data/paris"
     return config

@@ -16,7 +16,7 @@ def get_config() -> Config:
     """Returns the experiment."""
     config = Config()
     config.geometry.known, config.geometry.canvas = (256, 256), (256, 512)
-    config.geometry.margins = "center"
+    config.geometry.placement = "center"
     config.data.source = "tfds"
     config.data.name = "places365_small"
     config.data.held_out_split = "validation"

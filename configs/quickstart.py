@@ -15,7 +15,7 @@ def get_config() -> Config:
     """Returns the experiment."""
     config = Config()
     config.geometry.known, config.geometry.canvas = (32, 32), (64, 64)
-    config.geometry.margins = "center"
+    config.geometry.placement = "center"
     config.model.width = 16
     config.loss.lambda_mrf = 0.0
     config.critic.width = 16

@@ -168,7 +168,7 @@ _EPSILON = 1e-5
 
 
 def context_normalization(
-    features: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"], blend: float
+    features: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"], rho: float
 ) -> Float[Array, "b h w c"]:
     """Returns t(f, rho): unknown positions take on the known region's mean and deviation (paper, equations 2 and 3).
 
@@ -177,14 +177,14 @@ def context_normalization(
     Args:
       features: any range; computed in float32, returned in its dtype.
       mask: 1 = unknown, at the features' size.
-      blend: rho in [0, 1]; 0 returns the features unchanged.
+      rho: in [0, 1]; 0 returns the features unchanged.
     """
     f, mask = features.astype(jnp.float32), mask.astype(jnp.float32)
     unknown, known = mask, 1.0 - mask
     mean_u, var_u = _region_statistics(f, unknown)
     mean_k, var_k = _region_statistics(f, known)
     matched = (f - mean_u) * jax.lax.rsqrt(var_u + _EPSILON) * jnp.sqrt(var_k + _EPSILON) + mean_k
-    return jnp.where(mask > 0.5, blend * matched + (1.0 - blend) * f, f).astype(features.dtype)
+    return jnp.where(mask > 0.5, rho * matched + (1.0 - rho) * f, f).astype(features.dtype)
 
 
 def _region_statistics(f: Float[Array, "b h w c"], region: Float[Array, "#b h w 1"]) -> tuple[Array, Array]:
@@ -195,7 +195,7 @@ def _region_statistics(f: Float[Array, "b h w c"], region: Float[Array, "#b h w 
 
 
 def context_normalization_release(
-    features: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"], blend: float
+    features: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"], rho: float
 ) -> Float[Array, "b h w c"]:
     """Returns the release's context normalization.
 
@@ -214,14 +214,14 @@ def context_normalization_release(
     mean_k, var_k = statistics(known)
     f_u = f * unknown
     matched = (f_u - mean_u) * jax.lax.rsqrt(var_u + _EPSILON) * safe_sqrt(var_k) + mean_k
-    return (unknown * (blend * matched + (1.0 - blend) * f_u) + known * f).astype(features.dtype)
+    return (unknown * (rho * matched + (1.0 - rho) * f_u) + known * f).astype(features.dtype)
 
 
 def no_normalization(
-    features: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"], blend: float
+    features: Float[Array, "b h w c"], mask: Float[Array, "#b h w 1"], rho: float
 ) -> Float[Array, "b h w c"]:
     """Returns the features unchanged."""
-    del mask, blend
+    del mask, rho
     return features
 
 

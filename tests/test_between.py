@@ -40,7 +40,7 @@ KNOWN, CANVAS = (8, 8), (8, 16)
 BETWEEN: dict[str, Any] = {
     "geometry__known": (8, 16),
     "geometry__canvas": (16, 32),
-    "geometry__margins": "between",
+    "geometry__placement": "between",
 }
 run = jax.jit(apply, static_argnums=0)
 
@@ -229,7 +229,7 @@ def test_a_run_starts_from_a_model_of_another_ratio(tmp_path):
     for part in ("fen", "cpn"):
         jax.tree.map(np.testing.assert_array_equal, started.average[part], before.params[part])
     jax.tree.map(np.testing.assert_array_equal, started.params["expansion"], state.params["expansion"])
-    assert config.geometry.margins == "between"
+    assert config.geometry.placement == "between"
 
 
 # --- extrapolate
@@ -462,11 +462,11 @@ def test_what_cannot_be_joined_is_refused(generator, left, right, gap, options, 
 
 def test_each_kind_of_model_takes_its_own_task(generator):
     around = tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24))
-    with pytest.raises(InputError, match=r"around one picture \(margins 'random'\).*'between', which comes with"):
+    with pytest.raises(InputError, match=r"around one picture \(placement 'random'\).*'between', which comes with"):
         join(around, noise(8, 9), noise(8, 9), 3)
-    with pytest.raises(InputError, match=r"between two pictures \(margins 'between'\): join takes it"):
+    with pytest.raises(InputError, match=r"between two pictures \(placement 'between'\): join takes it"):
         expand(generator, noise(8, 9), left=3)
-    with pytest.raises(InputError, match=r"between two pictures \(margins 'between'\): join takes it"):
+    with pytest.raises(InputError, match=r"between two pictures \(placement 'between'\): join takes it"):
         plan_expansion(generator, (8, 9), left=1, right=1)
     with pytest.raises(InputError, match=r"generator is a dict; join takes a Generator"):
         unchecked({}, noise(8, 9), noise(8, 9), 3)
@@ -581,7 +581,7 @@ def test_colours_of_two_profiles_become_srgb(command, caplog):
                 "size": "90x90",
                 "aspect": "16:9",
                 "ratio": "2",
-                "margins": "center",
+                "placement": "center",
                 "share": "0/2",
                 "batch": 4,
                 "rounding": "truncate",
@@ -595,8 +595,8 @@ def test_what_does_not_go_with_two_pictures_is_refused(command, given, message):
 
 
 def test_models_for_one_picture_and_for_two_are_told_apart(command):
-    assert "trained to paint around one picture (margins 'random')" in line(command(*PAIR, checkpoint="scenes"))
-    assert "trained to paint between two pictures (margins 'between')" in line(command("--left", 4))
+    assert "trained to paint around one picture (placement 'random')" in line(command(*PAIR, checkpoint="scenes"))
+    assert "trained to paint between two pictures (placement 'between')" in line(command("--left", 4))
     parsed = inference.parse(["--input", "a", "--output", "b"])
     assert parsed.checkpoint == "scenes"
     parsed = inference.parse(["--input", "a", "--output", "b.png", "--input2", "c", "--gap", "4"])
@@ -644,7 +644,7 @@ def test_the_page_takes_no_model_for_two_pictures(workdir, capsys):
 
 
 def test_a_description_that_no_canvas_fits_is_damage(generator):
-    assert from_architecture(architecture(generator)).margins == "between"
+    assert from_architecture(architecture(generator)).placement == "between"
     for changes in ({"known": [8, 12]}, {"canvas": [16, 8]}):
         with pytest.raises(ValueError, match="whose halves cannot lie at the ends"):
             from_architecture(architecture(generator) | changes)
@@ -652,7 +652,7 @@ def test_a_description_that_no_canvas_fits_is_damage(generator):
 
 def test_a_run_tells_what_to_do_with_two_photographs(generator):
     assert "--input LEFT.jpg --input2 RIGHT.jpg --gap 300" in report.own_photos(generator, "runs/mine")
-    around = generator.replace(margins="random")
+    around = generator.replace(placement="random")
     assert report.own_photos(around, "runs/mine").endswith(
         "python -m srn_jax.infer --checkpoint runs/mine --input PHOTO.jpg --output extrapolated.png"
     )

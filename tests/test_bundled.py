@@ -16,7 +16,7 @@ from srn_jax.demo import __main__ as demo
 from srn_jax.evaluate import metrics
 from srn_jax.evaluate.fills import FILLS, SLOW_FILLS
 from srn_jax.generators.bundled import DEFAULT_BETWEEN, KINDS, bundled, bundled_around, loadable
-from srn_jax.geometry import placing
+from srn_jax.geometry import placement
 from srn_jax.train.start import start_from
 from srn_jax.train.state import build_networks
 from tests import tiny
@@ -43,10 +43,10 @@ def held_out(name: str) -> np.ndarray:
 
 def masks_of(name: str, pictures: np.ndarray) -> np.ndarray:
     """Returns masks of [n, h, w, 3], [n, h, w, 1]: known parts in the middle, or at both ends where they were so."""
-    known, canvas, margins = GEOMETRY[name]
+    known, canvas, placed = GEOMETRY[name]
     keys = jax.random.split(jax.random.key(0), len(pictures))
-    margins = margins if margins in placing.BETWEEN else "center"
-    return np.asarray(geometry.draw_masks(margins, keys, canvas, known))
+    placed = placed if placed in placement.BETWEEN else "center"
+    return np.asarray(geometry.draw_masks(placed, keys, canvas, known))
 
 
 def test_each_has_a_card_and_each_card_a_model():
@@ -65,7 +65,7 @@ def test_it_is_as_its_card_says(name):
     megabytes = sum(file.stat().st_size for file in bundled()[name].rglob("*") if file.is_file()) / 1e6
     assert megabytes < 8
     assert f"{count:,} parameters, {megabytes:.1f} MB" in card
-    assert (generator.known, generator.canvas, generator.margins) == GEOMETRY[name]
+    assert (generator.known, generator.canvas, generator.placement) == GEOMETRY[name]
     known, canvas = (f"{size[0]} x {size[1]}" for size in GEOMETRY[name][:2])
     assert f"{known} -> {canvas}" in card
     assert len(re.findall(r"^\| (SRN|mean fill|edge replication|mirror fill|Telea) \|.* ± ", card, re.MULTILINE)) == 5

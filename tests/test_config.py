@@ -49,7 +49,7 @@ def test_the_paper_s_data_sets_all_have_a_config():
 def test_every_config_of_the_paper_has_its_settings(path):
     config = settings.resolve(load(path))
     window = config.geometry
-    assert (window.known, window.canvas, window.margins) == PAPER[path.stem]
+    assert (window.known, window.canvas, window.placement) == PAPER[path.stem]
     assert (config.model.width, config.loss.lambda_s, config.loss.lambda_mrf) == (64, 5.0, 0.05)
     assert (config.loss.lambda_adv, config.loss.lambda_gp, config.critic.updates) == (0.001, 10.0, 5)
     assert (config.adam.beta1, config.adam.beta2, config.data.batch) == (0.5, 0.9, 16)
@@ -125,7 +125,7 @@ def test_a_misspelt_setting_raises():
         ({"geometry__known": (16, 24), "geometry__canvas": (16, 24)}, r"must be smaller than geometry.canvas"),
         ({"geometry__masks_per_batch": "two"}, r"geometry.masks_per_batch is 'two'; it takes 'one' or 'each'"),
         ({"model__width": 3}, r"model.width is 3; it takes an even number"),
-        ({"model__blend": 1.5}, r"model.blend is 1.5; it takes a number in \[0, 1\]"),
+        ({"model__rho": 1.5}, r"model.rho is 1.5; it takes a number in \[0, 1\]"),
         ({"critic__updates": 0}, r"critic.updates is 0; it takes at least 1"),
         ({"critic__width": 0}, r"critic.width is 0; it takes at least 1"),
         ({"run__average": 1.0}, r"run.average is 1.0; it takes a number in \[0, 1\)"),

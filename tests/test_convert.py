@@ -13,7 +13,7 @@ import srn_jax
 from srn_jax import config as settings
 from srn_jax.convert.__main__ import main
 from srn_jax.generators.arrays import array_shapes
-from srn_jax.geometry import placing
+from srn_jax.geometry import placement
 from srn_jax.infer.__main__ import main as infer
 from srn_jax.models.layers import apply
 from srn_jax.train import workdir
@@ -87,7 +87,7 @@ def test_every_network_of_the_release_is_read_off_its_variables(tmp_path, name, 
     report = capsys.readouterr().out
     assert f"{type(generator.model).__name__}, width 8" in report
     assert "generator alone: no critics and no Adam in this checkpoint" in report
-    assert ("context normalization, rho 0.5 (--normalization, --blend)" in report) == (
+    assert ("context normalization, rho 0.5 (--normalization, --rho)" in report) == (
         name not in ("c2_srn_subpixel_nocn",)
     )
     image = jnp.asarray(release_scale(case["image"])[..., ::-1])  # RGB
@@ -257,7 +257,7 @@ EXPANSION = "inpaint_net__feat_expansion_subpixel__bias"
             [],
             r"the critics are incomplete: discriminator/D_global/conv1/kernel is missing, or empty",
         ),
-        (changed(), ["--blend=2"], r"--blend is 2.0; it takes a number in \[0, 1\]"),
+        (changed(), ["--rho=2"], r"--rho is 2.0; it takes a number in \[0, 1\]"),
         (
             {n: v for n, v in training_checkpoint().items() if n != "discriminator/dout_global_fc/kernel"},
             [],
@@ -324,11 +324,11 @@ def test_a_size_that_is_none_is_refused(capsys, size):
     assert f"'{size}' is not HEIGHTxWIDTH, such as 2x2 or 128x128" in capsys.readouterr().err
 
 
-def test_known_size_and_margins_are_kept(tmp_path):
+def test_known_size_and_placement_are_kept(tmp_path):
     weights = golden_cases.load("c4_srn_onesided").weights
     generator = srn_jax.load_generator(convert(tmp_path, weights, "--ratio=4x1"))
-    assert (generator.known, generator.canvas, generator.margins) == ((64, 128), (256, 128), "top")
-    assert placing.MARGINS.keys() >= {"top", "random"}
-    asked = ["--ratio=2x2", "--known=32x40", "--margins=center"]
+    assert (generator.known, generator.canvas, generator.placement) == ((64, 128), (256, 128), "top")
+    assert placement.PLACEMENTS.keys() >= {"top", "random"}
+    asked = ["--ratio=2x2", "--known=32x40", "--placement=center"]
     generator = srn_jax.load_generator(convert(tmp_path / "asked", weights, *asked))
-    assert (generator.known, generator.canvas, generator.margins) == ((32, 40), (64, 80), "center")
+    assert (generator.known, generator.canvas, generator.placement) == ((32, 40), (64, 80), "center")

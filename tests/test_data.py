@@ -464,7 +464,7 @@ def test_held_out_crops_are_fixed_and_spread(tmp_path):
     write_pictures(tmp_path, 3)
     data = folder_data(tmp_path, held_out_scales=(1.0, 0.5), held_out_crops=2)
     _, photographs = sources.folder(data)
-    window = settings.Geometry(known=(8, 12), canvas=(16, 24), margins="random")
+    window = settings.Geometry(known=(8, 12), canvas=(16, 24), placement="random")
     count = Count(of=2, allowed=0)
     held_out = pipeline.held_out_crops(Photographs(photographs), data, window, count)
     again = pipeline.held_out_crops(Photographs(photographs), data, window, count)

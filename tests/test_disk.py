@@ -303,8 +303,8 @@ def test_a_file_that_the_list_lacks_is_damage_but_for_hidden_ones(checkpoint, tm
         '{"known": [8.5, 8]}',
         '{"known": "ab"}',
         '{"known": [1024, 1024]}',
-        '{"margins": "up"}',
-        '{"margins": [1]}',
+        '{"placement": "up"}',
+        '{"placement": [1]}',
     ],
 )
 def test_odd_numbers_in_a_sealed_description_are_damage(checkpoint, tmp_path, described):

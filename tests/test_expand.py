@@ -90,15 +90,15 @@ def test_own_pixels_come_back_bit_for_bit(generator, size, margins, dtype, feath
     np.testing.assert_array_equal(picture, before)
 
 
-@pytest.mark.parametrize("placing", ["random", "center", "top"])
+@pytest.mark.parametrize("placement", ["random", "center", "top"])
 @pytest.mark.parametrize(
     ("size", "margins"), [((8, 12), (30, 20, 9, 50)), ((8, 40), (3, 0, 0, 17)), ((19, 12), (0, 0, 40, 41))]
 )
-def test_windows_join_without_a_seam_in_any_direction(generator, planes, placing, size, margins):
+def test_windows_join_without_a_seam_in_any_direction(generator, planes, placement, size, margins):
     """A plane goes on as itself whichever windows, turned or not, it is made of."""
     whole = slope((margins[0] + size[0] + margins[1], margins[2] + size[1] + margins[3]), (margins[0], margins[2]))
     found = expand(
-        generator.replace(margins=placing), place(whole, margins).copy(), **dict(zip(SIDES, margins, strict=True))
+        generator.replace(placement=placement), place(whole, margins).copy(), **dict(zip(SIDES, margins, strict=True))
     )
     np.testing.assert_allclose(found, whole, atol=2e-5)
 

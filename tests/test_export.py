@@ -46,8 +46,8 @@ def test_an_export_is_the_generator_alone(capsys, workdir, tmp_path):
     main(["--checkpoint", str(workdir), "--output", str(output)])
     assert re.fullmatch(rf"wrote {output}, SRN, [\d,]+ parameters, [\d.]+ MB\n", capsys.readouterr().out)
     before, after = load_generator(workdir), load_generator(output)
-    assert (after.model, after.known, after.canvas, after.margins) == (
-        *(before.model, before.known, before.canvas, before.margins),
+    assert (after.model, after.known, after.canvas, after.placement) == (
+        *(before.model, before.known, before.canvas, before.placement),
     )
     jax.tree.map(np.testing.assert_array_equal, before.params, after.params)
     assert {path.name for path in output.iterdir() if path.is_dir()} == {"generator", "architecture"}
@@ -353,7 +353,7 @@ def test_arrays_that_do_not_fit_are_named(tensors, tmp_path, change, message):
         ("{", "is damaged: its metadata describe no generator: "),
         ("[]", "is damaged: its metadata describe no generator: "),
         ('{"model": NaN}', "is damaged: its metadata describe no generator: it holds NaN"),
-        ('{"model": {"name": "srn", "width": 4}, "known": [8, 12], "canvas": [16], "margins": "top"}', "canvas is"),
+        ('{"model": {"name": "srn", "width": 4}, "known": [8, 12], "canvas": [16], "placement": "top"}', "canvas is"),
         ("[" * 100_000, "is damaged: its metadata describe no generator: "),
     ],
 )
@@ -365,7 +365,7 @@ def test_descriptions_of_no_generator_are_reported(tensors, tmp_path, described,
 def test_a_model_that_is_none_of_ours_is_reported(tensors, tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(tensors)
-    again(path, None, '{"model": {"name": "gan"}, "known": [8, 12], "canvas": [16, 24], "margins": "top"}')
+    again(path, None, '{"model": {"name": "gan"}, "known": [8, 12], "canvas": [16, 24], "placement": "top"}')
     with pytest.raises(InputError, match="the checkpoint's model is 'gan'; it takes one of 'srn', "):
         load_generator(path)
 

@@ -82,9 +82,9 @@ def damaged(workdir, tmp_path) -> Path:
 @pytest.mark.parametrize(
     "model",
     [
-        SRN((1, 2), width=4, expansion="deconv", normalization="release", blend=0.25),
-        SRN((4, 1), width=2, expansion="unfold", normalization="none", blend=0.0),
-        SRNHR(width=4, normalization="release", blend=1.0),
+        SRN((1, 2), width=4, expansion="deconv", normalization="release", rho=0.25),
+        SRN((4, 1), width=2, expansion="unfold", normalization="none", rho=0.0),
+        SRNHR(width=4, normalization="release", rho=1.0),
     ],
     ids=lambda model: f"{type(model).__name__}-{getattr(model, 'expansion', '')}",
 )
@@ -93,7 +93,7 @@ def test_any_variant_comes_back_as_it_was_saved(model, tmp_path):
     saved = tiny_generator(model, (8, 12), (8 * r1, 12 * r2), "center")
     loaded = load_generator(save(tmp_path, saved, 1))
     assert (loaded.model, loaded.known, loaded.canvas) == (saved.model, saved.known, saved.canvas)
-    assert loaded.margins == "center"
+    assert loaded.placement == "center"
     assert_same(loaded, saved)
 
 

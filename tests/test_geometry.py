@@ -67,13 +67,13 @@ def test_complete_lets_nothing_through_from_the_other_side():
     np.testing.assert_array_equal(result, np.where(unknown, 2, 3))
 
 
-def draw(margins: str, count: int, canvas: geometry.Size) -> np.ndarray:
+def draw(placement: str, count: int, canvas: geometry.Size) -> np.ndarray:
     keys = jax.random.split(jax.random.key(0), count)
-    return np.asarray(jax.jit(geometry.draw_offsets, static_argnums=(0, 2, 3))(margins, keys, canvas, KNOWN))
+    return np.asarray(jax.jit(geometry.draw_offsets, static_argnums=(0, 2, 3))(placement, keys, canvas, KNOWN))
 
 
 @pytest.mark.parametrize(
-    ("margins", "canvas", "offset"),
+    ("placement", "canvas", "offset"),
     [
         ("center", (7, 11), (2, 3)),
         ("center", (8, 4), (2, 0)),
@@ -82,11 +82,11 @@ def draw(margins: str, count: int, canvas: geometry.Size) -> np.ndarray:
         ("random", KNOWN, (0, 0)),
     ],
 )
-def test_margins_place_the_window(margins, canvas, offset):
-    np.testing.assert_array_equal(draw(margins, 3, canvas), [offset] * 3)
+def test_placements_place_the_window(placement, canvas, offset):
+    np.testing.assert_array_equal(draw(placement, 3, canvas), [offset] * 3)
 
 
-def test_random_margins_reach_both_ends_and_every_place_between():
+def test_a_random_placement_reaches_both_ends_and_every_place_between():
     places = {tuple(offset) for offset in draw("random", 300, (5, 7)).tolist()}
     assert places == {(top, left) for top in range(3) for left in range(4)}
 

@@ -257,7 +257,7 @@ def test_one_compilation_for_a_shape():
             extrapolate(trained, PICTURE, mask_at((top, left)))
     for dtype in DTYPES:
         extrapolate(trained, pictures(1, dtype), MASK[..., None])
-    extrapolate(trained.replace(model=SRN((2, 2), width=3), margins="top"), on_canvas(PICTURE, MASK), MASK)
+    extrapolate(trained.replace(model=SRN((2, 2), width=3), placement="top"), on_canvas(PICTURE, MASK), MASK)
     extrapolate({"params": trained.params}, PICTURE, MASK, model=model)
     assert compilations() == before + 1
 

@@ -39,10 +39,10 @@ loaded = functools.cache(load_generator)  # reading a checkpoint takes longer th
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> dict[str, Path]:
-    """Workdirs of runs of SRN with two kinds of margins, and of SRN-HR."""
+    """Workdirs of runs of SRN with two placements, and of SRN-HR."""
     srn = tiny_generator(SRN((2, 2), width=4), KNOWN, CANVAS)
     hr = tiny_generator(SRNHR(width=4), KNOWN, CANVAS, "center")
-    made = {"random": srn, "top": srn.replace(margins="top"), "hr": hr}
+    made = {"random": srn, "top": srn.replace(placement="top"), "hr": hr}
     return {name: save(tmp_path_factory.mktemp(name), generator, 1) for name, generator in made.items()}
 
 
@@ -133,8 +133,8 @@ def test_checkpoint_is_a_workdir_or_within_it(run, runs, inner):
         ("random", "", (16, 24), (4, 6)),
         ("top", "", (16, 24), (0, 6)),
         ("hr", "", (16, 24), (4, 6)),
-        ("top", "--margins center", (16, 24), (4, 6)),
-        ("random", "--margins top", (16, 24), (0, 6)),
+        ("top", "--placement center", (16, 24), (4, 6)),
+        ("random", "--placement top", (16, 24), (0, 6)),
         ("random", "--top 0 --bottom 8 --left 12 --right 0", (16, 24), (0, 12)),
         ("random", "--top 8", (16, 12), (8, 0)),
         ("hr", "--left=3 --bottom=1", (9, 15), (0, 3)),
@@ -147,7 +147,7 @@ def test_checkpoint_is_a_workdir_or_within_it(run, runs, inner):
         ("random", "--aspect 1:2", (24, 12), (8, 0)),
         ("random", "--ratio 1.5", (12, 18), (2, 3)),
         ("hr", "--ratio 3x1", (8, 36), (0, 12)),
-        ("random", "--ratio 3/2x2 --margins top", (16, 18), (0, 3)),
+        ("random", "--ratio 3/2x2 --placement top", (16, 18), (0, 3)),
     ],
 )
 def test_canvas(run, checkpoint, options, canvas, place):
@@ -256,9 +256,9 @@ def test_feather_shifts_painted_pixels_beside_the_picture_alone(run):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--margins random --top 3", "--margins and --top, --bottom, --left, --right exclude each other"),
-        ("--margins center --right 0", "exclude each other"),
-        ("--margins left", "argument --margins: invalid choice: 'left' (choose from "),
+        ("--placement random --top 3", "--placement and --top, --bottom, --left, --right exclude each other"),
+        ("--placement center --right 0", "exclude each other"),
+        ("--placement left", "argument --placement: invalid choice: 'left' (choose from "),
         ("--top 1.5", "argument --top: invalid int value: '1.5'"),
         ("--seed x", "argument --seed: invalid int value: 'x'"),
         ("--sizes 3", "unrecognized arguments: --sizes 3"),
@@ -357,12 +357,12 @@ def test_missing_options_are_named(run, missing):
     assert err == f"error: the following arguments are required: {missing}; --help lists the options\n"
 
 
-def test_seed_decides_random_margins(run):
+def test_seed_decides_a_random_placement(run):
     names = [f"{letter}.png" for letter in "abcd"]
     pictures = {name: write(f"in/{name}") for name in names}
 
     def placed(seed: int, target: str) -> list[tuple[int, int]]:
-        status, _, _ = run("--input", "in", "--output", target, "--margins", "random", "--seed", seed)
+        status, _, _ = run("--input", "in", "--output", target, "--placement", "random", "--seed", seed)
         assert status == 0
         found = [places(read(f"{target}/{name}"), pictures[name]) for name in names]
         assert all(len(place) == 1 for place in found)
@@ -470,7 +470,7 @@ def test_a_folder_goes_on_where_it_was_interrupted(run, monkeypatch):
     names = [f"{letter}.png" for letter in "abcdef"]
     for name in names:
         write(f"in/{name}")
-    options = ("--input", "in", "--margins", "random", "--ratio", 3)
+    options = ("--input", "in", "--placement", "random", "--ratio", 3)
     run(*options, "--output", "whole")
     with monkeypatch.context() as patched:
         patched.setattr(program, "write_photo", interrupted_after(3))
@@ -679,7 +679,7 @@ def test_the_manifest_tells_what_was_made_of_what(run):
     assert len(found["settings"].pop("model_sha256")) == 64
     given = {"aspect": "16/9", "feather": 2, "seed": 7, "fit": False, "format": "png", "rounding": "nearest"}
     given |= {"detail": "on"}
-    assert found["settings"] == dict.fromkeys(("top", "bottom", "left", "right", "size", "ratio", "margins")) | given
+    assert found["settings"] == dict.fromkeys(("top", "bottom", "left", "right", "size", "ratio", "placement")) | given
     (one,) = found["pictures"]
     made = Path("out/deep/a.png").read_bytes()
     assert one.pop("written") == {"bytes": len(made), "sha256": hashlib.sha256(made).hexdigest()}
@@ -1022,7 +1022,7 @@ def test_failed_write_gets_one_line(run, monkeypatch):
 
 def test_any_seed_works_or_is_refused(run):
     write("in.png")
-    status, _, err = run("--input", "in.png", "--output", "out.png", "--margins", "random", "--seed", 2**64)
+    status, _, err = run("--input", "in.png", "--output", "out.png", "--placement", "random", "--seed", 2**64)
     assert status == 0 or "error: " in err.splitlines()[-1]
 
 

@@ -87,7 +87,7 @@ def test_a_run_of_before_a_setting_came_goes_on_as_it_was(tmp_path):
     workdir.claim(tmp_path, config, {}).close()
     record = json.loads((tmp_path / "config.json").read_text())
     del record["adam"]["clip_norm"], record["geometry"]["known"]
-    record["model"].pop("blend")
+    record["model"].pop("rho")
     del record["loss"]["spatial"], record["loss"]["mrf_layers"], record["adam"]["form"]  # which follow numerics
     (tmp_path / "config.json").write_text(json.dumps(record))
     known = settings.Config().geometry.known  # the tiny run's is another
@@ -95,8 +95,8 @@ def test_a_run_of_before_a_setting_came_goes_on_as_it_was(tmp_path):
         workdir.check(tmp_path, config, {})
     config.geometry.known = known
     workdir.check(tmp_path, config, {})
-    config.model.blend = 0.25
-    with pytest.raises(InputError, match=r"\(model.blend was 0.5, is 0.25\)"):
+    config.model.rho = 0.25
+    with pytest.raises(InputError, match=r"\(model.rho was 0.5, is 0.25\)"):
         workdir.check(tmp_path, config, {})
 
 
@@ -143,7 +143,7 @@ def test_the_generator_that_users_load_is_the_average(whole):
     assert any(
         np.any(a != b) for a, b in zip(jax.tree.leaves(state.average), jax.tree.leaves(state.params), strict=True)
     )
-    assert (loaded.known, loaded.canvas, loaded.margins) == ((8, 12), (16, 24), "random")
+    assert (loaded.known, loaded.canvas, loaded.placement) == ((8, 12), (16, 24), "random")
 
 
 @pytest.mark.slow
@@ -156,8 +156,8 @@ def test_a_finished_run_is_not_trained_again(whole, tmp_path):
 
 @pytest.mark.slow
 def test_another_experiment_in_the_folder_is_refused(whole):
-    with pytest.raises(InputError, match=r"belongs to a run with other settings \(model.blend was 0.5, is 0.25\)"):
-        run(whole, model__blend=0.25)
+    with pytest.raises(InputError, match=r"belongs to a run with other settings \(model.rho was 0.5, is 0.25\)"):
+        run(whole, model__rho=0.25)
     with pytest.raises(InputError, match=r"reconstruction.steps was 3, is 2"):
         run(whole, reconstruction__steps=2)
     record = whole / "config.json"

@@ -137,7 +137,7 @@ def test_weights_of_critics_keep_their_names_and_shapes_and_are_finite(weights):
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_every_generator_is_made_of_the_settings_that_it_knows(name):
-    asked = settings.Model(width=6, expansion="deconv", normalization="none", blend=0.25)
+    asked = settings.Model(width=6, expansion="deconv", normalization="none", rho=0.25)
     made = attributes(GENERATORS[name].from_settings(asked, (2, 3)))
     assert made == {attribute: {"ratio": (2, 3), **dataclasses.asdict(asked)}[attribute] for attribute in made}
     assert "width" in made

@@ -119,12 +119,12 @@ def test_blur_kernel_equals_release():
 def test_context_normalization_equals_release(number):
     case = golden_cases.load("c6_cn_downsampling")
     x, mask, cotangent = (jnp.asarray(case[f"cn{number}_{part}"], jnp.float32) for part in ("x", "mask", "cotangent"))
-    blend = float(case[f"cn{number}_alpha"])
+    rho = float(case[f"cn{number}_alpha"])
     small = ops.resize_nearest(mask, (x.shape[1], x.shape[2]))
 
     @jax.jit
     def normalized_and_pulled_back(x, small, cotangent):
-        y, backward = jax.vjp(lambda x: ops.context_normalization_release(x, small, blend), x)
+        y, backward = jax.vjp(lambda x: ops.context_normalization_release(x, small, rho), x)
         return y, *backward(cotangent)
 
     y, gradient = normalized_and_pulled_back(x, small, cotangent)

@@ -32,7 +32,9 @@ def saved(tmp_path_factory):
     leaves, tree = jax.tree.flatten(state.replace(key=np.zeros(2)))
     state = tree.unflatten([np.full(leaf.shape, number, leaf.dtype) for number, leaf in enumerate(leaves)])
     window = config.geometry
-    generator = Generator(state.average, build_networks(config).generator, window.known, window.canvas, window.margins)
+    generator = Generator(
+        state.average, build_networks(config).generator, window.known, window.canvas, window.placement
+    )
     folder = tmp_path_factory.mktemp("run") / "checkpoints" / "7"
     rest = {name: value for name, value in vars(state).items() if name not in ("average", "key")}
     write_checkpoint(folder, generator, rest)

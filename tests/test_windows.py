@@ -25,14 +25,14 @@ def cut(array: np.ndarray, box: Box) -> np.ndarray:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_window_sees_what_is_there_and_every_pixel_is_painted_once_it_can_be(model):
-    placing, known, canvas = MODELS[model]
+    placement, known, canvas = MODELS[model]
     rng = np.random.default_rng(sum(model.encode()))
     for _ in range(150):
         picture = int(rng.integers(1, 60)), int(rng.integers(1, 60))
         margins = Sides(*(rng.integers(0, 40, 4) * rng.integers(0, 2, 4)).tolist())
         if not any(margins):
             continue
-        planned = plan(picture, margins, known=known, canvas=canvas, placing=placing)
+        planned = plan(picture, margins, known=known, canvas=canvas, placement=placement)
         height, width = planned.picture
         # The picture is no smaller than what the model sees, and no larger than it must be, but for rounding.
         turns = {one.turns % 2 for one in planned.rounds}
@@ -63,11 +63,11 @@ def test_every_window_sees_what_is_there_and_every_pixel_is_painted_once_it_can_
         assert there.all()
 
 
-@pytest.mark.parametrize("placing", ["center", "top"])
-def test_windows_lie_as_at_training(placing):
+@pytest.mark.parametrize("placement", ["center", "top"])
+def test_windows_lie_as_at_training(placement):
     offsets = {"center": (4, 6), "top": (0, 6)}
-    planned = plan((8, 12), Sides(0, 30, 20, 7), known=(8, 12), canvas=(16, 24), placing=placing)
-    assert {window.offset for one in planned.rounds for window in one.windows} == {offsets[placing]}
+    planned = plan((8, 12), Sides(0, 30, 20, 7), known=(8, 12), canvas=(16, 24), placement=placement)
+    assert {window.offset for one in planned.rounds for window in one.windows} == {offsets[placement]}
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_windows_lie_as_at_training(placing):
     ],
 )
 def test_passes(margins, passes, turns):
-    planned = plan((8, 12), margins, known=(8, 12), canvas=(16, 24), placing="random")
+    planned = plan((8, 12), margins, known=(8, 12), canvas=(16, 24), placement="random")
     assert (planned.passes, [one.turns for one in planned.rounds]) == (passes, turns)
     assert planned.picture == (8, 12)
 
 
 def test_rounds_are_even():
-    planned = plan((8, 12), Sides(0, 0, 0, 26), known=(8, 12), canvas=(16, 24), placing="random")
+    planned = plan((8, 12), Sides(0, 0, 0, 26), known=(8, 12), canvas=(16, 24), placement="random")
     assert [one.painted.width - one.known.width for one in planned.rounds] == [9, 9, 8]
     assert [one.setback for one in planned.rounds] == [(0, 0, 0, 0), (0, 0, 0, 3), (0, 0, 0, 3)]
     known = [window.left + window.offset[1] for one in planned.rounds for window in one.windows]
@@ -98,20 +98,20 @@ def test_rounds_are_even():
 
 
 def test_what_a_model_was_never_trained_to_paint_is_painted_turned():
-    planned = plan((16, 16), Sides(5, 6, 7, 8), known=(8, 16), canvas=(32, 16), placing="top")
+    planned = plan((16, 16), Sides(5, 6, 7, 8), known=(8, 16), canvas=(32, 16), placement="top")
     assert [one.turns for one in planned.rounds] == [0, 2, 1, 3]
     assert planned.picture == (16, 16)
 
 
 def test_a_large_picture_is_worked_at_the_models_scale():
-    planned = plan((800, 1800), Sides(0, 0, 900, 1), known=(8, 12), canvas=(16, 24), placing="random")
+    planned = plan((800, 1800), Sides(0, 0, 900, 1), known=(8, 12), canvas=(16, 24), placement="random")
     assert planned.picture == (8, 18)
     assert planned.margins == (0, 0, 9, 1)
 
 
 def test_a_model_that_paints_nothing_is_refused():
     with pytest.raises(InputError, match="trained to paint nothing beyond a picture"):
-        plan((8, 8), Sides(1, 0, 0, 0), known=(8, 8), canvas=(8, 8), placing="random")
+        plan((8, 8), Sides(1, 0, 0, 0), known=(8, 8), canvas=(8, 8), placement="random")
 
 
 def test_sides_turn_as_arrays_do():
@@ -128,18 +128,18 @@ def test_sides_turn_as_arrays_do():
 def test_a_working_canvas_beyond_all_bounds_is_refused(size):
     margins = Sides(600, 600, 100_000, 100_000)
     with pytest.raises(InputError, match=rf"the picture is {size[1]}x{size[0]}; .* million pixels; it takes up to 100"):
-        plan(size, margins, known=(128, 128), canvas=(256, 256), placing="random")
+        plan(size, margins, known=(128, 128), canvas=(256, 256), placement="random")
 
 
 def test_thin_pictures_take_few_passes_and_others_what_they_took():
     def passes(size: tuple[int, int]) -> int:
         margins = Sides(size[0], size[0], size[1] // 2, size[1] // 2)
-        return plan(size, margins, known=(128, 128), canvas=(256, 256), placing="random").passes
+        return plan(size, margins, known=(128, 128), canvas=(256, 256), placement="random").passes
 
     for thin, other in (((1, 1000), (100, 800)), ((30_000, 2), (800, 100))):
         assert passes(thin) <= 1.6 * passes(other) < 200
     # A picture of up to 8:1 is seen in its own shape.
-    planned = plan((100, 800), Sides(0, 0, 100, 0), known=(128, 128), canvas=(256, 256), placing="random")
+    planned = plan((100, 800), Sides(0, 0, 100, 0), known=(128, 128), canvas=(256, 256), placement="random")
     assert (planned.picture, planned.margins) == ((128, 1024), (0, 0, 128, 0))
-    planned = plan((100, 1600), Sides(0, 0, 100, 0), known=(128, 128), canvas=(256, 256), placing="random")
+    planned = plan((100, 1600), Sides(0, 0, 100, 0), known=(128, 128), canvas=(256, 256), placement="random")
     assert (planned.picture, planned.margins) == ((128, 1024), (0, 0, 64, 0))

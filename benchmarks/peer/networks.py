@@ -67,9 +67,9 @@ def _decoder(prefix: str, n: int) -> dict[str, nn.Module]:
 class CPN(nn.Module):
     """Context prediction network, [b, n + 4, H, W] -> [b, 3, H, W]."""
 
-    def __init__(self, n: int, blend: float):
+    def __init__(self, n: int, rho: float):
         super().__init__()
-        self.blend = blend
+        self.rho = rho
         encoder = _encoder(n + 4, "x", (n, n, 2 * n, 2 * n), 4 * n)
         self.head = nn.Sequential(_with_elu({**encoder, "allconv11": SameConv(4 * n, 4 * n)}))
         decoder = _with_elu({**_decoder("all", n), "allconv16": SameConv(n, n // 2)})
@@ -79,20 +79,20 @@ class CPN(nn.Module):
         """Returns the canvas, not clipped."""
         x = self.head(x)
         small_mask = F.interpolate(mask, x.shape[2:], mode="nearest")
-        return self.tail(context_normalization(x, small_mask, self.blend))
+        return self.tail(context_normalization(x, small_mask, self.rho))
 
 
 class SRN(nn.Module):
     """SRN of ratio 2 x 2 with sub-pixel expansion: a canvas in [-1, 1] and its mask -> the prediction."""
 
-    def __init__(self, n: int = 64, blend: float = 0.5):
+    def __init__(self, n: int = 64, rho: float = 0.5):
         super().__init__()
         trunk = {**_encoder(3, "", (n, 2 * n, 2 * n, 4 * n), 4 * n), "conv11": SameConv(4 * n, 4 * n)}
         self.fen = nn.Sequential(_with_elu({**trunk, **_decoder("", n)}))
         self.expansion = nn.Sequential(
             OrderedDict(conv=SameConv(n, 4 * n), shuffle=nn.PixelShuffle(2), elu=nn.ELU(inplace=True))
         )
-        self.cpn = CPN(n, blend)
+        self.cpn = CPN(n, rho)
 
     def forward(self, image: Tensor, mask: Tensor, corner: tuple[int, int]) -> Tensor:
         """Returns [b, 3, H, W] in [-1, 1]; `corner` is the known window's (top, left)."""
@@ -105,13 +105,13 @@ class SRN(nn.Module):
         return self.cpn(x, mask).float().clamp(-1.0, 1.0)
 
 
-def context_normalization(features: Tensor, mask: Tensor, blend: float) -> Tensor:
+def context_normalization(features: Tensor, mask: Tensor, rho: float) -> Tensor:
     """Returns the features, unknown positions blended with the known region's mean and deviation; in float32 inside."""
     f, unknown = features.float(), mask.float()
     mean_u, variance_u = _statistics(f, unknown)
     mean_k, variance_k = _statistics(f, 1.0 - unknown)
     matched = (f - mean_u) * torch.rsqrt(variance_u + 1e-5) * torch.sqrt(variance_k + 1e-5) + mean_k
-    return torch.where(mask > 0.5, torch.lerp(f, matched, blend), f).to(features.dtype)
+    return torch.where(mask > 0.5, torch.lerp(f, matched, rho), f).to(features.dtype)
 
 
 def _statistics(f: Tensor, region: Tensor) -> tuple[Tensor, Tensor]:

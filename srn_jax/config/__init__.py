@@ -1,7 +1,7 @@
 """Every setting of an experiment, its default and its check; the command line that overrides them."""
 
 from srn_jax.config.checks import check
-from srn_jax.config.names import fields_of, get_setting, set_settings
+from srn_jax.config.names import fields_of, former_names, get_setting, set_settings
 from srn_jax.config.numerics import NUMERICS, resolve
 from srn_jax.config.rules import AUTO
 from srn_jax.config.settings import (
@@ -37,6 +37,7 @@ __all__ = [
     "check",
     "feature_layers",
     "fields_of",
+    "former_names",
     "get_setting",
     "ratio",
     "resolve",

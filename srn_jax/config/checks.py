@@ -4,7 +4,7 @@ from srn_jax.config.names import fields_of, get_setting
 from srn_jax.config.rules import MOST, rules_of
 from srn_jax.config.settings import Config
 from srn_jax.errors import InputError, brief
-from srn_jax.geometry.placing import BETWEEN
+from srn_jax.geometry.placement import BETWEEN
 
 
 def check(config: Config) -> None:
@@ -28,15 +28,15 @@ def _check_geometry(config: Config) -> None:
             f"geometry.canvas {canvas} is no whole multiple of geometry.known {known}: SRN enlarges each side by a "
             f"whole number, so {tuple(k * max(1, round(c / k)) for k, c in zip(known, canvas, strict=True))} would do"
         )
-    if config.geometry.margins in BETWEEN and known[1] % 8:
+    if config.geometry.placement in BETWEEN and known[1] % 8:
         raise InputError(
-            f"geometry.known is {known} and geometry.margins {config.geometry.margins!r}, whose halves' widths must be "
-            f"multiples of 4, so that the width is one of 8, such as {-(-known[1] // 8) * 8}"
+            f"geometry.known is {known} and geometry.placement {config.geometry.placement!r}, whose halves' widths "
+            f"must be multiples of 4, so that the width is one of 8, such as {-(-known[1] // 8) * 8}"
         )
-    if config.geometry.margins in BETWEEN and known[1] == canvas[1]:
+    if config.geometry.placement in BETWEEN and known[1] == canvas[1]:
         raise InputError(
-            f"geometry.known {known} is as wide as geometry.canvas {canvas}: for geometry.margins "
-            f"{config.geometry.margins!r} the canvas must be wider, since the gap lies between known's halves"
+            f"geometry.known {known} is as wide as geometry.canvas {canvas}: for geometry.placement "
+            f"{config.geometry.placement!r} the canvas must be wider, since the gap lies between known's halves"
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from srn_jax.config import AUTO, Config, fields_of, shipped
+from srn_jax.config import AUTO, Config, fields_of, former_names, shipped
 from srn_jax.errors import InputError, brief, fail, innermost
 
 # What absl and Python say of a value that is of another type than its setting, and what the setting takes.
@@ -75,7 +75,7 @@ def _in_file(error: BaseException) -> Exception:
 
 
 def _checked(argv: list[str]) -> list[str]:
-    """Returns `argv` with what --config names as a file's path.
+    """Returns `argv` with what --config names as a file's path, and settings by the names that they have now.
 
     Raises:
       InputError: --config names no configuration file, or --config.x no setting; it says which there are.
@@ -86,7 +86,7 @@ def _checked(argv: list[str]) -> list[str]:
         if not argument.startswith("-") or name.partition(".")[0] != "config":
             continue
         if name != "config":
-            _check_setting(name.removeprefix("config."))
+            checked[place] = f"--config.{_setting(name.removeprefix('config.'))}{equals}{value}"
         elif equals:
             checked[place] = f"--config={_with_path(value)}"
         elif place + 1 < len(argv):  # else absl says that a value is missing
@@ -100,8 +100,10 @@ def _with_path(value: str) -> str:
     return f"{shipped.find(name)}{colon}{argument}"
 
 
-def _check_setting(name: str) -> None:
+def _setting(name: str) -> str:
     names = list(fields_of(Config()))
+    name = former_names().get(name, name)
     if name not in names:
         close = difflib.get_close_matches(name, names, n=3) or names
         raise InputError(f"there is no setting {name!r}; did you mean {' or '.join(close)}?")
+    return name

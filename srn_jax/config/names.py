@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
+from srn_jax.config.rules import Formerly
 from srn_jax.config.settings import Config
 
 
@@ -19,6 +20,17 @@ def _walk(section: Any, prefix: str) -> list[tuple[str, "dataclasses.Field[Any]"
         value, name = getattr(section, field.name), f"{prefix}{field.name}"
         found += _walk(value, f"{name}.") if dataclasses.is_dataclass(value) else [(name, field)]
     return found
+
+
+def former_names() -> dict[str, str]:
+    """Returns what settings were called -> what they are called now."""
+    sections = {field.name: getattr(Config(), field.name) for field in dataclasses.fields(Config)}
+    return {
+        f"{section}.{name}": f"{section}.{attribute.now}"
+        for section, settings in sections.items()
+        for name, attribute in vars(type(settings)).items()
+        if isinstance(attribute, Formerly)
+    }
 
 
 def get_setting(config: Config, name: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from srn_jax.config.numbers import MOST_SEED
-from srn_jax.geometry.placing import MOST_SIDE
+from srn_jax.geometry.placement import MOST_SIDE
 
 # Of a number that follows from the machine, and is found where it is needed; its field takes Any, for the flags.
 AUTO = "auto"
@@ -19,6 +19,14 @@ class Rule(NamedTuple):
 
     words: str
     holds: Callable[[Any], bool]
+
+
+class Formerly(property):
+    """What a field was called, as an attribute beside it, for configuration files that call it so."""
+
+    def __init__(self, now: str) -> None:
+        super().__init__(lambda section: getattr(section, now), lambda section, value: setattr(section, now, value))
+        self.now = now
 
 
 def setting(default: Any, *rules: Rule) -> Any:

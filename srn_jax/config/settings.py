@@ -25,6 +25,7 @@ from srn_jax.config.rules import (
     WIDTH,
     WIDTH_FROM_2,
     WORKERS,
+    Formerly,
     one_of,
     setting,
 )
@@ -39,7 +40,8 @@ class Geometry:
 
     known: tuple[int, int] = setting((128, 128), SIZE)
     canvas: tuple[int, int] = setting((256, 256), SIZE, SIDES_FROM_16)
-    margins: str = "random"  # a name in geometry.MARGINS
+    placement: str = "random"  # a name in geometry.PLACEMENTS
+    margins = Formerly("placement")
     # "one" for the whole batch, as in the release, or "each" image its own.
     masks_per_batch: str = setting("one", one_of("one", "each"))
 
@@ -52,7 +54,8 @@ class Model:
     width: int = setting(64, WIDTH_FROM_2, EVEN)
     expansion: str = AS_NUMERICS  # a name in models.expansion.EXPANSIONS
     normalization: str = AS_NUMERICS  # a name in ops.NORMALIZATIONS
-    blend: float = setting(0.5, SHARE)  # rho of context normalization
+    rho: float = setting(0.5, SHARE)  # of context normalization
+    blend = Formerly("rho")
 
 
 @dataclass(kw_only=True, slots=True)

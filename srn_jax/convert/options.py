@@ -4,7 +4,7 @@ import argparse
 import re
 
 from srn_jax.errors import brief
-from srn_jax.geometry.placing import AROUND, Size
+from srn_jax.geometry.placement import AROUND, Size
 from srn_jax.programs.commandline import Parser
 
 NORMALIZATIONS = ("paper", "release", "none")  # names in ops.NORMALIZATIONS, whose import takes seconds
@@ -24,9 +24,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--model", choices=["srn", "srn-hr"], help="refuse a checkpoint of the other")
     add("--ratio", type=_size, metavar="RxC", help="canvas over picture, where the variables fit several")
     add("--known", type=_size, metavar="HxW", help="the picture's size at training, in pixels")
-    add("--margins", choices=list(AROUND), help="where the picture lay on the canvas at training")
+    add("--placement", choices=list(AROUND), help="where the picture lay on the canvas at training")
+    add("--margins", dest="placement", choices=list(AROUND), help=argparse.SUPPRESS)  # as it was called
     add("--normalization", choices=list(NORMALIZATIONS), help="none where it was trained with --use_cn 0")
-    add("--blend", type=float, metavar="RHO", help="what it was trained with as --fa_alpha (default 0.5)")
+    add("--rho", type=float, help="of context normalization: what --fa_alpha was at training (default 0.5)")
+    add("--blend", dest="rho", type=float, help=argparse.SUPPRESS)  # as it was called
     return parser.parse_args(arguments)
 
 

@@ -25,8 +25,8 @@ _CORRECTED = 800  # updates after which Adam's correction is 1 in float32, and t
 
 def run(options: argparse.Namespace) -> None:
     """Writes the checkpoint, and prints the report; raises InputError where what is given does not fit."""
-    if options.blend is not None and not 0.0 <= options.blend <= 1.0:
-        raise InputError(f"--blend is {options.blend}; it takes a number in [0, 1]")
+    if options.rho is not None and not 0.0 <= options.rho <= 1.0:
+        raise InputError(f"--rho is {options.rho}; it takes a number in [0, 1]")
     with files.creating(files.expand(options.output, "--output")) as folder:
         report = convert(options, folder)
     print(report)
@@ -44,14 +44,14 @@ def convert(options: argparse.Namespace, folder: Path) -> str:
         model=options.model and options.model.replace("-", "_"),
         ratio=options.ratio,
         known=options.known,
-        margins=options.margins,
+        placement=options.placement,
         normalization=options.normalization,
-        blend=options.blend,
+        rho=options.rho,
     )
     found = release.read_architecture({name: entry.shape for name, entry in bundle.entries.items()}, asked)
     trees = release.parameters(_read(bundle, ""))
     rest, told = _read_training(bundle, found, trees)
-    generator = Generator(trees["generator"], found.generator, found.known, found.canvas, found.margins)
+    generator = Generator(trees["generator"], found.generator, found.known, found.canvas, found.placement)
     write_checkpoint(folder / "checkpoints" / str(_step(prefix)), generator, rest)
     count = sum(leaf.size for leaf in jax.tree.leaves(trees["generator"]))
     output = shlex.quote(options.output)
@@ -136,11 +136,9 @@ def _width(found: release.Architecture) -> int:
 def _training_flags(found: release.Architecture, target: str) -> list[str]:
     """Returns the main program's flags for a run that starts from what was converted."""
     model = attributes(found.generator)
-    wanted = {
-        f"model.{name}": model[name] for name in ("width", "expansion", "normalization", "blend") if name in model
-    }
+    wanted = {f"model.{name}": model[name] for name in ("width", "expansion", "normalization", "rho") if name in model}
     wanted |= {"model.name": "srn" if "ratio" in model else "srn_hr"}
-    wanted |= {f"geometry.{name}": getattr(found, name) for name in ("known", "canvas", "margins")}
+    wanted |= {f"geometry.{name}": getattr(found, name) for name in ("known", "canvas", "placement")}
     if found.critics:
         wanted["critic.width"] = next(iter(found.critics.values())).width  # pyright: ignore[reportAttributeAccessIssue]
     usual = settings.resolve(settings.Config(numerics="release"))

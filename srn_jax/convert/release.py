@@ -21,7 +21,7 @@ BETA_POWER = "beta2_power"  # beta2 to the power of Adam's updates and one
 _EXPANSIONS = {"subpixel": "subpixel_reshape", "deconv": "deconv", "bilinear-conv": "bilinear", "unfold": "unfold"}
 _CRITICS = {"D_global": "global", "D_context": "context"}
 
-# What the variables leave open follows the paper's settings: ratio -> (known picture, margins).
+# What the variables leave open follows the paper's settings: ratio -> (known picture, placement).
 PAPER_SETTINGS: dict[Size, tuple[Size, str]] = {
     (2, 2): ((128, 128), "random"),
     (1, 2): ((256, 256), "center"),
@@ -87,9 +87,9 @@ class Asked:
     model: str | None = None  # "srn" or "srn_hr"
     ratio: Size | None = None
     known: Size | None = None
-    margins: str | None = None
+    placement: str | None = None
     normalization: str | None = None
-    blend: float | None = None
+    rho: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Architecture:
       generator: the module.
       critics: the modules of both critics; {} where the checkpoint has none.
       known, canvas: sizes in pixels.
-      margins: a name in `geometry.MARGINS`.
+      placement: a name in `geometry.PLACEMENTS`.
       assumed: in words, what the variables do not tell.
     """
 
@@ -108,7 +108,7 @@ class Architecture:
     critics: dict[str, nn.Module]
     known: Size
     canvas: Size
-    margins: str
+    placement: str
     assumed: list[str]
 
 
@@ -138,21 +138,21 @@ def read_architecture(shapes: Shapes, asked: Asked) -> Architecture:
     ratio = _ratio(expansion, generator, width, asked, assumed)
     critics, area = _critics(shapes)
     known, canvas = _sizes(ratio, area, asked, assumed)
-    if asked.margins is None:
-        margins = PAPER_SETTINGS.get(ratio, ((), "random"))[1]
-        assumed.append(f"margins {margins} (--margins)")
+    if asked.placement is None:
+        placement = PAPER_SETTINGS.get(ratio, ((), "random"))[1]
+        assumed.append(f"placement {placement} (--placement)")
     else:
-        margins = asked.margins
-    common = {"width": width, "normalization": asked.normalization or "release", "blend": 0.5}
-    if asked.blend is not None:
-        common["blend"] = asked.blend
+        placement = asked.placement
+    common = {"width": width, "normalization": asked.normalization or "release", "rho": 0.5}
+    if asked.rho is not None:
+        common["rho"] = asked.rho
     if asked.normalization is None:
-        assumed.append(f"context normalization, rho {common['blend']} (--normalization, --blend)")
+        assumed.append(f"context normalization, rho {common['rho']} (--normalization, --rho)")
     module = SRN(ratio=ratio, expansion=_EXPANSIONS[expansion], **common) if expansion else SRNHR(**common)
     _check_shapes("generator", module, canvas, shapes)
     for name, critic in critics.items():
         _check_shapes(name, critic, canvas, shapes)
-    return Architecture(module, critics, known, canvas, margins, assumed)
+    return Architecture(module, critics, known, canvas, placement, assumed)
 
 
 def _flag(model: str | None) -> str:

@@ -143,5 +143,5 @@ def held_out_crops(photographs: Photographs, data: Data, window: Geometry, count
                 across = (0.5 + number * 0.618034) % 1.0  # the golden ratio leaves no column out
                 crops.append(np.asarray(cut(picture, window.canvas, scale, (down, across))))
     keys = jax.random.split(jax.random.key(0), len(crops))
-    masks = geometry.draw_masks(window.margins, keys, window.canvas, window.known)
+    masks = geometry.draw_masks(window.placement, keys, window.canvas, window.known)
     return HeldOut(np.stack(crops), np.asarray(masks))

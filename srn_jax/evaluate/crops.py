@@ -103,7 +103,7 @@ class Crops(abc.ABC):
     def _offset(self, number: int) -> tuple[int, int]:
         """Returns where the known part lies on the generator's canvas, drawn as at its training."""
         canvas, known, key = self._generator.canvas, self._generator.known, jax.random.fold_in(self._key, number)
-        top, left = np.asarray(geometry.draw_offsets(self._generator.margins, key[None], canvas, known))[0].tolist()
+        top, left = np.asarray(geometry.draw_offsets(self._generator.placement, key[None], canvas, known))[0].tolist()
         return top, left
 
 
@@ -118,7 +118,7 @@ class CanvasCrops(Crops):
         """Returns what a report says of the known part and of the canvas."""
         (height, width), (canvas_height, canvas_width) = self._generator.known, self._generator.canvas
         return {
-            "known": f"{width}x{height}, placed: {self._generator.margins}",
+            "known": f"{width}x{height}, placed: {self._generator.placement}",
             "canvas": f"{canvas_width}x{canvas_height} (width x height), the largest central window of each picture",
         }
 
@@ -126,7 +126,7 @@ class CanvasCrops(Crops):
         canvas, known = self._generator.canvas, self._generator.known
         image = np.asarray(crop_and_resize(picture, canvas, 1.0, (0.5, 0.5)))
         enlarged = picture.height < canvas[0] or picture.width < canvas[1]
-        gap = geometry.gap_of(self._generator.margins, canvas, known)
+        gap = geometry.gap_of(self._generator.placement, canvas, known)
         return Crop(self._name(number), image, Box(*self._offset(number), *known), enlarged, gap)
 
 

@@ -12,7 +12,7 @@ from srn_jax.evaluate.crops import Crop, Crops
 from srn_jax.evaluate.judge import Judge, Judged, has_detail
 from srn_jax.evaluate.tasks import TASKS, trained_between
 from srn_jax.generators.generator import Generator
-from srn_jax.geometry.placing import BETWEEN
+from srn_jax.geometry.placement import BETWEEN
 from srn_jax.infer import expand, join
 
 
@@ -22,11 +22,11 @@ class FullResolutionCrops(Crops):
     def __init__(self, pictures: Pictures, generator: Generator, seed: int, task: str) -> None:
         """Has no picture read yet; `task`, a name in `TASKS`, says what is known, and `seed` draws where if need be."""
         super().__init__(pictures, generator, seed, at_least=None)
-        self._task, self._between = TASKS[task], generator.margins in BETWEEN
+        self._task, self._between = TASKS[task], generator.placement in BETWEEN
         if self._between and task != "trained":
             raise InputError(
                 f"--full-resolution {task} is for models that paint around one picture; this one was trained with "
-                f"margins {generator.margins!r}: --full-resolution trained"
+                f"placement {generator.placement!r}: --full-resolution trained"
             )
 
     def why_not(self, number: int) -> str:

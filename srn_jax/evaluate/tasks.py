@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from srn_jax.geometry.placing import Size
+from srn_jax.geometry.placement import Size
 from srn_jax.infer.windows import Box
 
 _Boxes = tuple[Box, Box]

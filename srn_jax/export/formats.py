@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from srn_jax.geometry.placing import Size
+from srn_jax.geometry.placement import Size
 
 if TYPE_CHECKING:
     from srn_jax.generators.generator import Generator

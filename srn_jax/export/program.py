@@ -13,7 +13,7 @@ from srn_jax.errors import InputError, brief, innermost
 from srn_jax.export.formats import FORMATS, Format
 from srn_jax.generators.generator import Generator, architecture
 from srn_jax.generators.loading import load_generator
-from srn_jax.geometry.placing import BETWEEN, MOST_SIDE, Size
+from srn_jax.geometry.placement import BETWEEN, MOST_SIDE, Size
 from srn_jax.infer.checks import check_canvas
 from srn_jax.models.parameters import map_named
 from srn_jax.programs import files
@@ -82,7 +82,7 @@ def _canvas(text: str | None, generator: Generator) -> Size:
     rows, columns = getattr(generator.model, "ratio", (2, 2))
     try:
         known = height // rows, width // columns
-        check_canvas(generator.model, known, (height, width), halved=generator.margins in BETWEEN)
+        check_canvas(generator.model, known, (height, width), halved=generator.placement in BETWEEN)
     except InputError as error:
         raise InputError(f"--canvas is {text}: {error}") from error
     return height, width

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from srn_jax.geometry.placing import AROUND
+from srn_jax.geometry.placement import AROUND
 from srn_jax.programs import files
 
 ARCHITECTURE = "architecture"  # of a checkpoint's items, the one that says what the generator is
@@ -26,7 +26,7 @@ def bundled() -> dict[str, Path]:
 
 def bundled_around() -> list[str]:
     """Returns the names of the bundled ones that paint around one picture."""
-    return [name for name, folder in bundled().items() if description_of(folder)["margins"] in AROUND]
+    return [name for name, folder in bundled().items() if description_of(folder)["placement"] in AROUND]
 
 
 def description_of(folder: Path) -> dict[str, Any]:

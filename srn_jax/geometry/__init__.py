@@ -1,6 +1,6 @@
 """Where the known picture lies on its canvas: placing it, and its windows, masks, offsets and crops.
 
-Each name is imported when it is first asked for: command lines list the placings, and need no JAX.
+Each name is imported when it is first asked for: command lines list the placements, and need no JAX.
 """
 
 import lazy_loader

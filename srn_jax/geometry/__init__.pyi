@@ -1,10 +1,10 @@
-from .placing import AROUND as AROUND
-from .placing import BETWEEN as BETWEEN
-from .placing import MARGINS as MARGINS
-from .placing import Bounds as Bounds
-from .placing import Size as Size
-from .placing import gap_of as gap_of
-from .placing import offset_bounds as offset_bounds
+from .placement import AROUND as AROUND
+from .placement import BETWEEN as BETWEEN
+from .placement import PLACEMENTS as PLACEMENTS
+from .placement import Bounds as Bounds
+from .placement import Size as Size
+from .placement import gap_of as gap_of
+from .placement import offset_bounds as offset_bounds
 from .windows import Part as Part
 from .windows import complete as complete
 from .windows import crop as crop

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from srn_jax.geometry.placing import Size, gap_of, offset_bounds
+from srn_jax.geometry.placement import Size, gap_of, offset_bounds
 
 
 class Part(NamedTuple):
@@ -130,13 +130,13 @@ def complete(
     return jnp.where(mask > 0.5, prediction, image)
 
 
-def draw_offsets(margins: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Int[Array, "b 2"]:
-    """Returns one offset for each key, drawn from all that `margins`, a name in `geometry.MARGINS`, allows."""
-    least, greatest = (jnp.array(bound) for bound in offset_bounds(margins, canvas, known))
+def draw_offsets(placement: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Int[Array, "b 2"]:
+    """Returns one offset for each key, drawn from all that `placement`, a name in `geometry.PLACEMENTS`, allows."""
+    least, greatest = (jnp.array(bound) for bound in offset_bounds(placement, canvas, known))
     return jax.vmap(lambda key: jax.random.randint(key, (2,), least, greatest + 1))(keys)
 
 
-def draw_masks(margins: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Float[Array, "b h w 1"]:
-    """Returns one filling mask for each key, the known window lying as `margins` (in `geometry.MARGINS`) says."""
-    offset = draw_offsets(margins, keys, canvas, known)
-    return unknown_mask(offset, canvas, known, gap_of(margins, canvas, known))
+def draw_masks(placement: str, keys: Key[Array, " b"], canvas: Size, known: Size) -> Float[Array, "b h w 1"]:
+    """Returns one filling mask for each key, the known window lying as `placement` (in `geometry.PLACEMENTS`) says."""
+    offset = draw_offsets(placement, keys, canvas, known)
+    return unknown_mask(offset, canvas, known, gap_of(placement, canvas, known))

@@ -18,7 +18,7 @@ def check_generator(generator: object, function: str) -> None:
     if not isinstance(generator, Generator):
         raise InputError(
             f"generator is a {type(generator).__name__}; {function} takes a Generator, which knows the geometry of its "
-            "training: what load_generator returns, or Generator(params, model, known, canvas, margins)"
+            "training: what load_generator returns, or Generator(params, model, known, canvas, placement)"
         )
 
 

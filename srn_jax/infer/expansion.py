@@ -14,7 +14,7 @@ from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import host_mask
-from srn_jax.geometry.placing import BETWEEN, Size
+from srn_jax.geometry.placement import BETWEEN, Size
 from srn_jax.infer.checks import check_generator, check_picture
 from srn_jax.infer.extrapolation import PictureError, check_batch, extrapolate_stream
 from srn_jax.infer.feather import match_tones
@@ -189,15 +189,15 @@ def _planned(generator: Generator, size: Size, margins: Sides) -> Plan:
     check_around(generator)
     if not any(margins):
         raise InputError("top, bottom, left and right are all 0: there is nothing to paint")
-    return plan(size, margins, known=generator.known, canvas=generator.canvas, placing=generator.margins)
+    return plan(size, margins, known=generator.known, canvas=generator.canvas, placement=generator.placement)
 
 
 def check_around(generator: Generator) -> None:
     """Raises InputError where a generator was not trained to paint around one picture."""
-    if generator.margins in BETWEEN:
+    if generator.placement in BETWEEN:
         raise InputError(
-            f"this model was trained to paint between two pictures (margins {generator.margins!r}): join takes it, or "
-            "--input2 on the command line; around one picture paint others, as 'scenes'"
+            f"this model was trained to paint between two pictures (placement {generator.placement!r}): join takes it, "
+            "or --input2 on the command line; around one picture paint others, as 'scenes'"
         )
 
 

@@ -13,7 +13,7 @@ from srn_jax.detail import work_of
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import host_mask
-from srn_jax.geometry.placing import BETWEEN, Size
+from srn_jax.geometry.placement import BETWEEN, Size
 from srn_jax.infer.checks import check_generator, check_picture
 from srn_jax.infer.expansion import Progress, check_progress, unit, whole_size
 from srn_jax.infer.extrapolation import extrapolate
@@ -76,10 +76,10 @@ def plan_join(
         pixels, or 0.
     """
     check_generator(generator, "join")
-    if generator.margins not in BETWEEN:
+    if generator.placement not in BETWEEN:
         raise InputError(
-            f"this model was trained to paint around one picture (margins {generator.margins!r}); joining two takes "
-            "one that was trained between two, as 'between', which comes with the package, or a run of "
+            f"this model was trained to paint around one picture (placement {generator.placement!r}); joining two "
+            "takes one that was trained between two, as 'between', which comes with the package, or a run of "
             "configs/between.py"
         )
     if generator.canvas[1] <= generator.known[1]:

@@ -9,7 +9,7 @@ from srn_jax.config.numbers import MOST_PIXELS
 from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import draw_offsets
-from srn_jax.geometry.placing import Size, offset_bounds
+from srn_jax.geometry.placement import Size, offset_bounds
 from srn_jax.infer.wanted import Wanted
 from srn_jax.infer.windows import Sides
 
@@ -17,7 +17,7 @@ from srn_jax.infer.windows import Sides
 def sides_for(generator: Generator, picture: Size, wanted: Wanted, number: int = 0) -> Sides:
     """Returns the margins of the `number`-th picture, of (height, width) `picture`.
 
-    Sides alone are what they say, and 0 where they say nothing. A canvas places the picture as `placing` says, by
+    Sides alone are what they say, and 0 where they say nothing. A canvas places the picture as `placement` says, by
     default as the generator was trained, random standing for the middle; sides that are given besides stay. Where
     nothing is asked for the canvas is as many times the picture as at training. All are 0 where it is the picture.
 
@@ -42,8 +42,8 @@ def sides_for(generator: Generator, picture: Size, wanted: Wanted, number: int =
                 f"the canvas, {canvas[1]}x{canvas[0]}, is smaller than the picture, {picture[1]}x{picture[0]} "
                 "(width x height)"
             )
-        placing = wanted.placing or ("center" if generator.margins == "random" else generator.margins)
-        top, left = _place(placing, wanted.seed, number, canvas, picture)
+        placement = wanted.placement or ("center" if generator.placement == "random" else generator.placement)
+        top, left = _place(placement, wanted.seed, number, canvas, picture)
         rows = _pair("top", "bottom", wanted.top, wanted.bottom, canvas[0] - picture[0], top)
         columns = _pair("left", "right", wanted.left, wanted.right, canvas[1] - picture[1], left)
         sides = Sides(*rows, *columns)
@@ -66,13 +66,13 @@ def _canvas(generator: Generator, picture: Size, wanted: Wanted) -> Size:
     return round(height * ratio[1]), round(width * ratio[0])
 
 
-def _place(placing: str, seed: int, number: int, canvas: Size, picture: Size) -> Size:
+def _place(placement: str, seed: int, number: int, canvas: Size, picture: Size) -> Size:
     """Returns the picture's (top, left) corner."""
-    least, greatest = offset_bounds(placing, canvas, picture)
+    least, greatest = offset_bounds(placement, canvas, picture)
     if least == greatest:  # nothing to draw, which is a third of a second the first time
         return least
     key = jax.random.fold_in(jax.random.key(seed), number)
-    top, left = np.asarray(draw_offsets(placing, key[None], canvas, picture))[0].tolist()
+    top, left = np.asarray(draw_offsets(placement, key[None], canvas, picture))[0].tolist()
     return top, left
 
 

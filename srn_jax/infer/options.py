@@ -9,7 +9,7 @@ from typing import Any
 from srn_jax.config.numbers import MOST_PIXELS, MOST_SEED, MOST_TIMES, positive
 from srn_jax.errors import brief
 from srn_jax.generators.bundled import DEFAULT, DEFAULT_BETWEEN, loadable
-from srn_jax.geometry.placing import AROUND
+from srn_jax.geometry.placement import AROUND
 from srn_jax.infer.wanted import MOST_AT_A_TIME, ROUNDINGS, Wanted
 from srn_jax.pictures.written import FORMATS
 from srn_jax.programs.commandline import Parser
@@ -22,7 +22,7 @@ _EXAMPLES = """examples:
 """
 
 # What is of one picture, or of a folder of them.
-_OF_ONE = ("top", "bottom", "left", "right", "size", "aspect", "ratio", "margins", "fit", "batch", "share")
+_OF_ONE = ("top", "bottom", "left", "right", "size", "aspect", "ratio", "placement", "fit", "batch", "share")
 _UP_TO = f", up to {MOST_TIMES:,} each"
 _MOST_PASSES = 1_000  # some minutes on two cores
 
@@ -50,8 +50,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     canvas.add_argument(
         "--ratio", type=_ratio, metavar="R", help="so many times the picture, as 2, 1.5 or 2x1 (width x height)"
     )
-    canvas.add_argument("--margins", choices=list(AROUND), help="where the picture lies; by default as at training")
-    canvas.add_argument("--seed", type=int, default=0, help="of detail and of --margins random (default 0)")
+    canvas.add_argument("--placement", choices=list(AROUND), help="where the picture lies; by default as at training")
+    canvas.add_argument("--margins", dest="placement", choices=list(AROUND), help=argparse.SUPPRESS)  # as it was called
+    canvas.add_argument("--seed", type=int, default=0, help="of detail and of --placement random (default 0)")
     add(
         "--feather", type=int, default=0, metavar="PIXELS", help="let so many painted pixels take on the picture's tone"
     )
@@ -103,8 +104,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     sides = [name for name in ("top", "bottom", "left", "right") if getattr(options, name) is not None]
     if len(asked) > 1:
         parser.error(f"--{' and --'.join(asked)} exclude each other")
-    if options.margins and sides:
-        parser.error("--margins and --top, --bottom, --left, --right exclude each other")
+    if options.placement and sides:
+        parser.error("--placement and --top, --bottom, --left, --right exclude each other")
     for name in ("top", "bottom", "left", "right", "feather"):
         parser.check_range(options, name, 0, MOST_PIXELS, f"0 pixels or more, up to {MOST_PIXELS:,}")
     parser.check_range(options, "seed", 0, MOST_SEED, f"0 to {MOST_SEED}")
@@ -124,7 +125,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error("--detail on and --rounding truncate exclude each other")
     options.detail = options.detail or ("off" if options.rounding == "truncate" else "on")
     names = ("top", "bottom", "left", "right", "size", "aspect", "ratio", "seed")
-    options.wanted = Wanted(placing=options.margins, **{name: getattr(options, name) for name in names})
+    options.wanted = Wanted(placement=options.placement, **{name: getattr(options, name) for name in names})
     return options
 
 

@@ -191,7 +191,7 @@ def _check_passes(passes: int, most: int, job: Job) -> None:
 
 def _settings(generator: Generator, options: argparse.Namespace) -> dict[str, Any]:
     """Returns all that a folder's outputs follow from, in the words of the command line."""
-    names = ("top", "bottom", "left", "right", "size", "aspect", "ratio", "margins", "seed")
+    names = ("top", "bottom", "left", "right", "size", "aspect", "ratio", "placement", "seed")
     names += ("detail", "feather", "fit", "format", "rounding")
     told = {name: getattr(options, name) for name in names}
     for name in ("size", "ratio"):

@@ -16,8 +16,8 @@ class Wanted:
       size: the canvas' (width, height).
       aspect: the canvas' width over its height; the picture fills it in one direction.
       ratio: the canvas' (width, height) over the picture's.
-      placing: where the picture lies on a canvas whose size is given, a name in `placing.AROUND`.
-      seed: of placing "random".
+      placement: where the picture lies on a canvas whose size is given, a name in `geometry.placement.AROUND`.
+      seed: of placement "random".
     """
 
     top: int | None = None
@@ -27,5 +27,5 @@ class Wanted:
     size: tuple[int, int] | None = None
     aspect: Fraction | None = None
     ratio: tuple[Fraction, Fraction] | None = None
-    placing: str | None = None
+    placement: str | None = None
     seed: int = 0

@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 from srn_jax.errors import InputError
-from srn_jax.geometry.placing import Size, offset_bounds
+from srn_jax.geometry.placement import Size, offset_bounds
 
 _MAX_PIXELS = 100_000_000  # of a working canvas, which takes some 60 bytes of memory a pixel
 _THINNEST = 8  # times its shorter side: so long is a picture's longer side for the model; what is longer is squeezed
@@ -107,7 +107,7 @@ class _Advance(NamedTuple):
     places: list[tuple[int, int]]
 
 
-def plan(picture: Size, margins: Sides, *, known: Size, canvas: Size, placing: str) -> Plan:
+def plan(picture: Size, margins: Sides, *, known: Size, canvas: Size, placement: str) -> Plan:
     """Returns how a model paints `margins` around a picture of size `picture`, both in the picture's pixels.
 
     Sides that the model was never trained to paint are painted with the picture turned by a half or a quarter.
@@ -116,12 +116,12 @@ def plan(picture: Size, margins: Sides, *, known: Size, canvas: Size, placing: s
       picture: (height, width).
       margins: how far the canvas reaches beyond it.
       known, canvas: (height, width) that the model was trained at.
-      placing: how the known rectangle lay then, a name in `placing.AROUND`.
+      placement: how the known rectangle lay then, a name in `geometry.placement.AROUND`.
 
     Raises:
       InputError: the model's canvas is its known rectangle; the working canvas would be beyond all bounds.
     """
-    least, greatest = offset_bounds(placing, canvas, known)
+    least, greatest = offset_bounds(placement, canvas, known)
     model = tuple(_Axis(*one) for one in zip(known, canvas, least, greatest, strict=True))
     turned = _turned_sides(margins, model)
     seen = tuple(min(side, _THINNEST * other) for side, other in zip(picture, picture[::-1], strict=True))

@@ -16,12 +16,12 @@ class CPN(nn.Module):
     Attributes:
       width: n, the features of the outermost layers; the paper's is 64.
       normalization: a name in `ops.NORMALIZATIONS`.
-      blend: rho of context normalization; the paper's is 0.5.
+      rho: context normalization's; the paper's is 0.5.
     """
 
     width: int
     normalization: str
-    blend: float
+    rho: float
 
     @nn.compact
     def __call__(
@@ -37,5 +37,5 @@ class CPN(nn.Module):
         x = dilate(x, "x", 4 * n)
         x = ops.elu(conv(4 * n, name="allconv11")(x))
         small_mask = ops.resize_nearest(mask, (x.shape[1], x.shape[2]))
-        x = pick(ops.NORMALIZATIONS, self.normalization, "model.normalization")(x, small_mask, self.blend)
+        x = pick(ops.NORMALIZATIONS, self.normalization, "model.normalization")(x, small_mask, self.rho)
         return to_picture(decode(x, "all", n), "all", n)

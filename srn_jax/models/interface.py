@@ -14,7 +14,7 @@ class GeneratorSettings(Protocol):
     width: int
     expansion: str
     normalization: str
-    blend: float
+    rho: float
 
 
 class GeneratorModule(nn.Module):

@@ -25,14 +25,14 @@ class SRN(GeneratorModule):
       width: n; the paper's is 64.
       expansion: a name in `expansion.EXPANSIONS`.
       normalization: a name in `ops.NORMALIZATIONS`.
-      blend: rho of context normalization.
+      rho: context normalization's.
     """
 
     ratio: tuple[int, int] = (2, 2)
     width: int = 64
     expansion: str = "subpixel"
     normalization: str = "paper"
-    blend: float = 0.5
+    rho: float = 0.5
 
     @classmethod
     def from_settings(cls, settings: GeneratorSettings, ratio: tuple[int, int]) -> "SRN":
@@ -41,7 +41,7 @@ class SRN(GeneratorModule):
             width=settings.width,
             expansion=settings.expansion,
             normalization=settings.normalization,
-            blend=settings.blend,
+            rho=settings.rho,
         )
 
     @nn.compact
@@ -54,7 +54,7 @@ class SRN(GeneratorModule):
         expansion = pick(EXPANSIONS, self.expansion, "model.expansion")
         features = expansion(ratio=self.ratio, name="expansion")(features, offset, gap)
         known = geometry.known_canvas(image, mask)
-        prediction = CPN(self.width, self.normalization, self.blend, name="cpn")(features, known, mask)
+        prediction = CPN(self.width, self.normalization, self.rho, name="cpn")(features, known, mask)
         return jnp.clip(prediction, -1.0, 1.0), features
 
 
@@ -66,17 +66,17 @@ class SRNHR(GeneratorModule):
     Attributes:
       width: n; the paper's is 64.
       normalization: a name in `ops.NORMALIZATIONS`.
-      blend: rho of context normalization.
+      rho: context normalization's.
     """
 
     width: int = 64
     normalization: str = "paper"
-    blend: float = 0.5
+    rho: float = 0.5
 
     @classmethod
     def from_settings(cls, settings: GeneratorSettings, ratio: tuple[int, int]) -> "SRNHR":
         del ratio  # it paints any canvas
-        return cls(width=settings.width, normalization=settings.normalization, blend=settings.blend)
+        return cls(width=settings.width, normalization=settings.normalization, rho=settings.rho)
 
     @nn.compact
     def __call__(
@@ -84,5 +84,5 @@ class SRNHR(GeneratorModule):
     ) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w n"]]:
         known = geometry.known_canvas(image, mask)
         features = FEN(self.width, name="fen")(known)
-        prediction = CPN(self.width, self.normalization, self.blend, name="cpn")(features, known, mask)
+        prediction = CPN(self.width, self.normalization, self.rho, name="cpn")(features, known, mask)
         return jnp.clip(prediction, -1.0, 1.0), features

@@ -107,4 +107,4 @@ class Recorder:
         """Returns the averaged generator, on one device of this host."""
         window = self.setup.config.geometry
         params = jax.tree.map(lambda x: x.addressable_data(0), state.average)
-        return Generator(params, self.setup.networks.generator, window.known, window.canvas, window.margins)
+        return Generator(params, self.setup.networks.generator, window.known, window.canvas, window.placement)

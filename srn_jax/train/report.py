@@ -7,7 +7,7 @@ from srn_jax.evaluate import held_out as judging
 from srn_jax.evaluate import sheets, summary
 from srn_jax.evaluate.fills import FILLS
 from srn_jax.generators.generator import Generator
-from srn_jax.geometry.placing import BETWEEN
+from srn_jax.geometry.placement import BETWEEN
 from srn_jax.pictures.arrays import write_png
 from srn_jax.programs import files
 from srn_jax.train.loop import Outcome
@@ -51,7 +51,7 @@ def _numbers(scores: dict[str, dict[str, summary.Mean]]) -> dict[str, dict[str, 
 def own_photos(generator: Generator, here: str) -> str:
     """Returns how to paint with photographs of one's own."""
     program = f"  python -m srn_jax.infer --checkpoint {here}"
-    if generator.margins in BETWEEN:
+    if generator.placement in BETWEEN:
         given = "--input LEFT.jpg --input2 RIGHT.jpg --gap 300 --output joined.png"
         return f"between two photos of your own, of any sizes:\n{program} {given}"
     return f"around a photo of your own, of any size:\n{program} --input PHOTO.jpg --output extrapolated.png"

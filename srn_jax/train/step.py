@@ -104,7 +104,7 @@ class Step:
         mask_keys = mask_key[None] if window.masks_per_batch == "one" else fold_in(mask_key, place)
         return Batch(
             image=image,
-            mask=geometry.draw_masks(window.margins, mask_keys, window.canvas, window.known),
+            mask=geometry.draw_masks(window.placement, mask_keys, window.canvas, window.known),
             alpha=jax.vmap(jax.random.uniform)(fold_in(alpha_key, place)),
             key=loss_key,
         )

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, TextIO
 
-from srn_jax.config import Config, resolve
+from srn_jax.config import Config, former_names, resolve
 from srn_jax.errors import InputError
 from srn_jax.programs import files
 from srn_jax.programs.lock import lock
@@ -70,7 +70,10 @@ def check(workdir: Path, config: Config, inputs: dict[str, str]) -> dict[str, An
     if before is not None:
         # A setting that has come since the run was started is what it was without.
         numerics = before.get("numerics", Config().numerics)
-        before = flatten(_as_json(resolve(Config(numerics=numerics)))) | before
+        former = former_names()
+        before = flatten(_as_json(resolve(Config(numerics=numerics)))) | {
+            former.get(k, k): v for k, v in before.items()
+        }
         settings, changeable = flatten(described), [*_CHANGEABLE]
         if config.adversarial.schedule == "constant":  # others fall towards the last step
             changeable.append("adversarial.steps")

@@ -35,14 +35,14 @@ AROUND: dict[str, Bounds] = {  # one picture
     "top": _top,  # grows downward, and to both sides alike
 }
 BETWEEN: dict[str, Bounds] = {"between": _left}  # the known window's halves, at the left and the right end
-MARGINS: dict[str, Bounds] = AROUND | BETWEEN
+PLACEMENTS: dict[str, Bounds] = AROUND | BETWEEN
 
 
-def offset_bounds(margins: str, canvas: Size, known: Size) -> tuple[Size, Size]:
-    """Returns the least and the greatest offset that `margins`, a name in `MARGINS`, places windows at."""
-    return pick(MARGINS, margins, "geometry.margins")((canvas[0] - known[0], canvas[1] - known[1]))
+def offset_bounds(placement: str, canvas: Size, known: Size) -> tuple[Size, Size]:
+    """Returns the least and the greatest offset that `placement`, a name in `PLACEMENTS`, places windows at."""
+    return pick(PLACEMENTS, placement, "geometry.placement")((canvas[0] - known[0], canvas[1] - known[1]))
 
 
-def gap_of(margins: str, canvas: Size, known: Size) -> int:
-    """Returns how many columns `margins`, a name in `MARGINS`, leaves between the known window's halves."""
-    return canvas[1] - known[1] if margins in BETWEEN else 0
+def gap_of(placement: str, canvas: Size, known: Size) -> int:
+    """Returns how many columns `placement`, a name in `PLACEMENTS`, leaves between the known window's halves."""
+    return canvas[1] - known[1] if placement in BETWEEN else 0
