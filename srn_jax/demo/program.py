@@ -10,7 +10,7 @@ from types import ModuleType
 
 from srn_jax.errors import InputError
 from srn_jax.generators.loading import load_generator
-from srn_jax.infer.expansion import check_around
+from srn_jax.infer.checks import check_around
 from srn_jax.pictures.photo import allow_large_pictures
 from srn_jax.programs.listening import listen
 

@@ -1,14 +1,17 @@
 """What this room's functions accept: every check of user arrays, each with the line that says what would be right."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from srn_jax.errors import InputError
+from srn_jax.config import numbers
+from srn_jax.errors import InputError, brief
 from srn_jax.generators.generator import Generator
-from srn_jax.geometry import Size
+from srn_jax.geometry.placement import BETWEEN, Size
+from srn_jax.infer.windows import Sides
 
 _OR_TWO = ", or two of one width in the same rows, at the left and the right end"
 
@@ -19,6 +22,15 @@ def check_generator(generator: object, function: str) -> None:
         raise InputError(
             f"generator is a {type(generator).__name__}; {function} takes a Generator, which knows the geometry of its "
             "training: what load_generator returns, or Generator(params, model, known, canvas, placement)"
+        )
+
+
+def check_around(generator: Generator) -> None:
+    """Raises InputError where a generator was not trained to paint around one picture."""
+    if generator.placement in BETWEEN:
+        raise InputError(
+            f"this model was trained to paint between two pictures (placement {generator.placement!r}): join takes it, "
+            "or --input2 on the command line; around one picture paint others, as 'scenes'"
         )
 
 
@@ -53,6 +65,34 @@ def check_known_values(known: np.ndarray, name: str = "img") -> None:
         raise InputError(
             f"{name} is float in [{values.min()}, {values.max()}]; floats are taken in [0, 1], and 0..255 as uint8"
         )
+
+
+def whole_size(size: Any) -> Size:
+    """Returns (height, width) as Python's own integers; raises InputError where they are none."""
+    if not isinstance(size, Sequence) or len(size) != 2:
+        raise InputError(f"size is {brief(size)}; it takes (height, width)")
+    height, width = (
+        numbers.whole("size", side, 1, numbers.MOST_PIXELS, "whole numbers of pixels, 1 or more, (height, width)")
+        for side in size
+    )
+    return height, width
+
+
+def whole_sides(margins: tuple[Any, Any, Any, Any]) -> Sides:
+    """Returns the margins as Python's own integers; raises InputError, which names the side that is none."""
+    return Sides(*(numbers.pixels(name, side) for name, side in zip(Sides._fields, margins, strict=True)))
+
+
+def check_progress(progress: Any) -> None:
+    """Raises InputError where `progress` is no function."""
+    if progress is not None and not callable(progress):
+        raise InputError(f"progress is {brief(progress)}; it takes a function of the work done and in all, or None")
+
+
+def check_detail(detail: Any) -> None:
+    """Raises InputError where `detail` is no truth value."""
+    if not isinstance(detail, bool | np.bool_):
+        raise InputError(f"detail is {brief(detail)}; it takes True or False")
 
 
 def check_mask(mask: Any) -> np.ndarray:

@@ -10,15 +10,15 @@ from numpy.typing import ArrayLike
 
 from srn_jax.config import numbers
 from srn_jax.detail import work_of
-from srn_jax.errors import InputError, brief
+from srn_jax.errors import InputError
 from srn_jax.generators.generator import Generator
 from srn_jax.geometry import host_mask
 from srn_jax.geometry.placement import BETWEEN, Size
-from srn_jax.infer.checks import check_generator, check_picture
-from srn_jax.infer.expansion import Progress, check_progress, unit, whole_size
+from srn_jax.infer.checks import check_detail, check_generator, check_picture, check_progress, whole_size
 from srn_jax.infer.extrapolation import extrapolate
 from srn_jax.infer.feather import match_tones
-from srn_jax.infer.resize import resized
+from srn_jax.infer.planes import from_unit, resized_picture, unit, whole_of
+from srn_jax.infer.progress import Progress
 from srn_jax.infer.texture import plan_detail, with_texture
 from srn_jax.infer.windows import Box, Plan, Sides
 
@@ -144,13 +144,16 @@ def join(
     reach = min(numbers.pixels("feather", feather), planned.gap // 2)
     number = numbers.seed("seed", seed)
     check_progress(progress)
-    if not isinstance(detail, bool | np.bool_):
-        raise InputError(f"detail is {brief(detail)}; it takes True or False")
+    check_detail(detail)
+
+    # Paint the gap, in one pass.
     pictures = [scaled(img, size) for img, size in zip(pictures, planned.sizes, strict=True)]
     work = join_work(planned) if detail else 0
     told = Progress(progress, 1, work)
     painted = _painted(generator, pictures, planned)
     told.a_pass()
+
+    # Lay it between both pictures.
     first, end = planned.sizes[0][1], planned.sizes[0][1] + planned.gap
     result = np.empty((*planned.size, 3), pictures[0].dtype)
     result[:, :first], result[:, end:] = pictures
@@ -161,13 +164,13 @@ def join(
             soft[:, part, channel] = unit(picture[..., channel])
     if work:
         soft[:, first:end] = with_both_textures(pictures, soft, number, told.a_tile)
+
     for channel in range(3):
         plane = soft[..., channel]
         for picture, column in ((pictures[0], 0), (pictures[1], end)) if reach else ():
             place = Box(0, column, *picture.shape[:2])
             plane = match_tones(plane, unit(picture[..., channel]), place, reach)
-        plane = plane[:, first:end].clip(0.0, 1.0)
-        result[:, first:end, channel] = np.round(plane * 255) if result.dtype == np.uint8 else plane
+        result[:, first:end, channel] = from_unit(plane[:, first:end].clip(0.0, 1.0), result.dtype)
     return result
 
 
@@ -175,10 +178,7 @@ def scaled(img: np.ndarray, size: Size) -> np.ndarray:
     """Returns an image [h, w, c] of uint8, or of float in [0, 1], at (height, width) `size`; itself where it has it."""
     if img.shape[:2] == size:
         return img
-    whole = (0.0, 0.0, float(img.shape[1]), float(img.shape[0]))
-    planes = [resized(unit(img[..., channel]), whole, size).clip(0.0, 1.0) for channel in range(img.shape[2])]
-    found = np.stack(planes, axis=-1)
-    return np.round(found * 255).astype(np.uint8) if img.dtype == np.uint8 else found.astype(img.dtype)
+    return from_unit(resized_picture(img, whole_of(img), size).clip(0.0, 1.0), img.dtype)
 
 
 def join_work(planned: JoinPlan) -> int:
@@ -226,8 +226,7 @@ def _painted(generator: Generator, pictures: list[np.ndarray], planned: JoinPlan
     mask = host_mask((top, 0), canvas, (height, width), gap)
     painted = extrapolate(generator, np.concatenate(halves, axis=1), mask)
     middle = float(half), float(top), float(half + gap), float(top + height)
-    planes = [resized(painted[..., channel], middle, (pictures[0].shape[0], planned.gap)) for channel in range(3)]
-    return np.stack(planes, axis=-1).clip(0.0, 1.0)
+    return resized_picture(painted, middle, (pictures[0].shape[0], planned.gap)).clip(0.0, 1.0)
 
 
 def _end(img: np.ndarray, columns: float, size: Size, *, left: bool) -> Float[np.ndarray, "kh kw 3"]:
@@ -238,8 +237,7 @@ def _end(img: np.ndarray, columns: float, size: Size, *, left: bool) -> Float[np
     order = order if left else width - 1 - order[::-1]
     start = 0.0 if left else len(order) - columns
     box = start, 0.0, start + columns, float(img.shape[0])
-    planes = [resized(unit(img[:, order, channel]), box, size).clip(0.0, 1.0) for channel in range(3)]
-    return np.stack(planes, axis=-1)
+    return resized_picture(img[:, order], box, size).clip(0.0, 1.0)
 
 
 def _merged(first: Float[np.ndarray, "h w 3"], second: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
@@ -263,10 +261,10 @@ def _blurred(picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
     height, width = picture.shape[:2]
     times = max(1.0, width / _SMALL)
     size = max(1, round(height / times)), max(1, round(width / times))
-    whole, small = (0.0, 0.0, float(width), float(height)), (0.0, 0.0, float(size[1]), float(size[0]))
-    planes = [resized(picture[..., channel], whole, size) for channel in range(3)]
-    blurred = [scipy.ndimage.gaussian_filter(one, size[1] * _CALM, mode="nearest") for one in planes]
-    return np.stack([resized(one, small, (height, width)) for one in blurred], axis=-1)
+    small = resized_picture(picture, whole_of(picture), size)
+    blur = size[1] * _CALM, size[1] * _CALM, 0.0  # channels stay apart
+    blurred = scipy.ndimage.gaussian_filter(small, blur, mode="nearest")
+    return resized_picture(blurred, whole_of(blurred), (height, width))
 
 
 def least_path(cost: Float[np.ndarray, "h w"]) -> np.ndarray:

@@ -18,12 +18,14 @@ from srn_jax.generators.generator import Generator
 from srn_jax.generators.loading import load_generator
 from srn_jax.geometry import host_mask
 from srn_jax.infer import extrapolate, extrapolate_stream, plan_expansion
+from srn_jax.infer.checks import check_around
 from srn_jax.infer.devices import on_each, share
-from srn_jax.infer.expansion import Stream, check_around, expand_by
+from srn_jax.infer.expansion import expand_by
 from srn_jax.infer.jobs import Job, check_free, list_jobs
 from srn_jax.infer.manifest import Manifest, digest_of
 from srn_jax.infer.margins import sides_for, trained_ratio
 from srn_jax.infer.pair import BAR, run_pair
+from srn_jax.infer.rounds import Stream
 from srn_jax.infer.texture import plan_detail
 from srn_jax.infer.together import painter
 from srn_jax.pictures.photo import allow_large_pictures, check_output, fitted, read_photo, write_photo

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from srn_jax.detail import LEAST_SIDE, Levels, halved, plan_levels, synthesize
 from srn_jax.geometry import Size
 from srn_jax.infer.feather import match_tones
-from srn_jax.infer.resize import resized
+from srn_jax.infer.planes import resized_picture
 from srn_jax.infer.windows import Box, Plan, Sides
 
 _TONES = 0.5  # of the photograph's shorter side: so far the guide takes on its tones
@@ -45,7 +45,7 @@ def with_texture(
     if side == 1:
         return canvas[top : top + height, left : left + width]
     box = left / side, top / side, (left + width) / side, (top + height) / side
-    return np.stack([resized(canvas[..., channel], box, (height, width)) for channel in range(3)], axis=-1)
+    return resized_picture(canvas, box, (height, width))
 
 
 def _guide(img: np.ndarray, working: np.ndarray, planned: Plan, levels: Levels) -> Float[np.ndarray, "gh gw 3"]:
@@ -60,8 +60,6 @@ def _guide(img: np.ndarray, working: np.ndarray, planned: Plan, levels: Levels) 
     box = left + more, top + more, right + more, bottom + more
     photo = halved(img, level.halvings)
     reach = round(min(photo.shape[:2]) * _TONES)
-    planes = [
-        match_tones(resized(edged[..., channel], box, level.canvas), photo[..., channel], Box(*level.box), reach)
-        for channel in range(3)
-    ]
+    guide = resized_picture(edged, box, level.canvas)
+    planes = [match_tones(guide[..., channel], photo[..., channel], Box(*level.box), reach) for channel in range(3)]
     return np.stack(planes, axis=-1).clip(0.0, 1.0)

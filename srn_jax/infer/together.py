@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 
 from srn_jax.errors import InputError
 from srn_jax.generators.generator import Generator
-from srn_jax.infer.expansion import Stream
 from srn_jax.infer.extrapolation import MANY_PICTURES, PictureError, check_batch, extrapolate_stream
+from srn_jax.infer.rounds import Stream
 
 
 def painter(batch: int | None) -> Stream:
