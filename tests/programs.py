@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import sys
 import time
@@ -81,7 +82,8 @@ def finish(*processes: Process, status: int = 0) -> list[str]:
     for process, (out, err) in zip(processes, outputs, strict=True):
         assert process.returncode == status, f"status {process.returncode}\n{out}\n{err}"
         assert "Traceback" not in err, err
-    return ["".join(line for line in out.splitlines(True) if "[Gloo]" not in line) for out, _ in outputs]
+    # Its threads write at once: two messages may share a line, and leave an empty one.
+    return [re.sub(r"[^\n]*\[Gloo\][^\n]*\n+", "", out) for out, _ in outputs]
 
 
 def wait_for_step(folder: Path, step: int, *processes: Process) -> None:
