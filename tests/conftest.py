@@ -1,11 +1,13 @@
 """Four virtual CPU devices, shape-checked array functions, and no silent rank promotion, for every test."""
 
+import importlib
 import os
 import shutil
-import sys
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from importlib import metadata
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,20 @@ install_import_hook("srn_jax", "beartype.beartype")
 
 import jax  # noqa: E402
 
+_jit = jax.jit
+
+
+def _optimized(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns what `jax.jit` does, compiled as users have it; but for what is called within another program."""
+    within = function.__name__ == "patch_features"
+    return _jit(function, compiler_options=None if within else {"xla_backend_optimization_level": 3})
+
+
+# Detail alone computes far more than it compiles.
+with pytest.MonkeyPatch.context() as _patch:
+    _patch.setattr(jax, "jit", _optimized)
+    import srn_jax.detail  # noqa: F401
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
@@ -45,7 +61,7 @@ def quick_detail(monkeypatch) -> None:
 
     told = {"settings": QUICK_DETAIL, "tile": TILE}
     for module in ("srn_jax.infer.expansion", "srn_jax.infer.joining"):
-        monkeypatch.setattr(sys.modules[module], "work_of", partial(work_of, **told))
+        monkeypatch.setattr(importlib.import_module(module), "work_of", partial(work_of, **told))
     monkeypatch.setattr("srn_jax.infer.texture.synthesize", partial(synthesize, **told))
 
 

@@ -45,10 +45,11 @@ def command(folder: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "srn_jax.main", "--config=tests/tiny_run.py", f"--workdir={folder}", *arguments]
 
 
-def environment(devices: int = 1) -> dict[str, str]:
-    """Returns the environment for so many virtual CPU devices."""
+def environment(devices: int = 1, *, optimized: bool = False) -> dict[str, str]:
+    """Returns the environment for so many virtual CPU devices; programs that compute much are `optimized`."""
     # As in conftest.py, which says why; but for the number of devices.
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
+    flags += " --xla_backend_optimization_level=3" if optimized else ""
     return os.environ | {
         "XLA_FLAGS": flags,
         "PJRT_NPROC": "16",

@@ -16,10 +16,15 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 
 
-def run(*command: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+def run(*command: str, status: int = 0, optimized: bool = False) -> subprocess.CompletedProcess[str]:
     """Runs a program, on one device; it must end with `status`."""
     done = subprocess.run(
-        [sys.executable, "-m", *command], capture_output=True, text=True, cwd=ROOT, env=environment(1), check=False
+        [sys.executable, "-m", *command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment(1, optimized=optimized),
+        check=False,
     )
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
@@ -168,7 +173,7 @@ def test_numbers_that_do_not_fit_get_a_line(given):
 
 def test_the_first_picture():
     pytest.importorskip("torch")
-    done = run("benchmarks.first_picture", "--short", "--rounds", "1")
+    done = run("benchmarks.first_picture", "--short", "--rounds", "1", optimized=True)
     rows = cells(done.stdout)
     assert [row[0] for row in rows[:4]] == [
         f"{heat}, {what} detail" for what in ("without", "with") for heat in ("cold", "warm")
@@ -181,7 +186,7 @@ def test_the_first_picture():
 def test_a_folder():
     pytest.importorskip("torch")
     given = ("--pictures", "3", "--devices", "1", "2", "--batches", "1", "2", "--workers", "0", "--rounds", "1")
-    rows = cells(run("benchmarks.folder", *given).stdout)
+    rows = cells(run("benchmarks.folder", *given, optimized=True).stdout)
     names = ["ours, 1 device", "ours, 2 devices", "DataLoader, 0 processes"]
     assert [row[:2] for row in rows] == [[name, batch] for name in names for batch in ("1", "2")]
     assert all(float(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])
@@ -192,7 +197,7 @@ def test_detail(tmp_path):
     photo.save(tmp_path / "photo.png")
     found, sheet = tmp_path / "found.json", tmp_path / "sheet.jpg"
     given = ("--data", str(tmp_path), "--tasks", "sides", "--json", str(found), "--sheet", str(sheet))
-    printed = run("benchmarks.detail", *given).stdout
+    printed = run("benchmarks.detail", *given, optimized=True).stdout
     systems = [row[0] for row in cells(printed)]
     assert systems[:3] == ["SRN", "SRN + detail", "Telea"]  # PyPatchMatch comes with the extra
     scores = json.loads(found.read_text())["systems"]
@@ -200,5 +205,7 @@ def test_detail(tmp_path):
     assert scores["SRN + detail"][0]["sharpness"] > 2 * scores["SRN"][0]["sharpness"] > 0
     with Image.open(sheet) as made:
         assert made.width == 480 * (1 + len(systems))
-    growth = cells(run("benchmarks.detail", "--data", str(tmp_path), "--growth", "--millions", "0.01").stdout)
+    growth = cells(
+        run("benchmarks.detail", "--data", str(tmp_path), "--growth", "--millions", "0.01", optimized=True).stdout
+    )
     assert growth[0][0] == "0.01"

@@ -233,7 +233,7 @@ def serving(folder: Path, *checkpoints: Path) -> Iterator[Served]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "srn_jax.demo", "--checkpoint", *map(str, checkpoints), "--port", str(port)]
-    started = environment(1) | {"TMPDIR": str(folder)}
+    started = environment(1, optimized=True) | {"TMPDIR": str(folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=started) as process:
         try:
             assert process.stdout is not None

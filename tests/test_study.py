@@ -1060,7 +1060,7 @@ def test_the_two_commands_work_on_the_model_in_the_box_against_telea(browser, tm
         [*command, "--limit", "2", "--output", str(study)],
         capture_output=True,
         text=True,
-        env=environment(1),
+        env=environment(1, optimized=True),
         timeout=500,
     )
     assert done.returncode == 0, done.stderr
