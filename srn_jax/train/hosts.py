@@ -73,7 +73,7 @@ def any_host(wish: str | None) -> str | None:
     return next((text for text in _all_texts(wish or "") if text), None)
 
 
-def first_host_s(text: str) -> str:
+def broadcast(text: str) -> str:
     """Returns the first host's text on all hosts alike; all of them must ask."""
     return _all_texts(text)[0]
 

@@ -63,19 +63,27 @@ def train(config: Config, folder: Path) -> Outcome:
 
 def _train(setup: Setup, folder: Path, checkpoints: Checkpoints, stack: contextlib.ExitStack) -> Outcome:
     state, stopped = setup.state, None
+
+    # Go on from the newest checkpoint, if there is one.
     restored = checkpoints.restore(shapes_of(state))
     if restored is not None:
         state = restored
         say(f"continuing from step {int(state.step)}, {checkpoints.newest}")
+
+    # The first host alone keeps the log.
     log = None
     with hosts.agreeing():
         if hosts.is_first():
             log = stack.enter_context(contextlib.closing(Log(folder, int(state.step))))
+
+    # Train the phases in turn.
     recorder, interrupt = Recorder(setup, checkpoints, log), stack.enter_context(Interrupt())
     for number, step in enumerate(setup.steps, start=1):
         if not stopped and int(state.step) < step.first_step + step.phase.steps:
             label = f"phase {number} of {len(setup.steps)}, {step.name}"
             state, stopped = train_phase(step, state, recorder, interrupt, label)
+
+    # Save what the run ends with, finished or interrupted.
     checkpoints.save(state, recorder.generator(state), None)
     with hosts.agreeing():
         checkpoints.wait()

@@ -23,4 +23,4 @@ class Pace:
     def adapt(self, steps: int, seconds: float) -> None:
         """Takes note that so many steps took so long; the first host's clock counts, and all must call."""
         fitting = int(_SECONDS * steps / max(seconds, 1e-9))
-        self._steps = int(hosts.first_host_s(str(max(1, min(fitting, _MOST_STEPS)))))
+        self._steps = int(hosts.broadcast(str(max(1, min(fitting, _MOST_STEPS)))))

@@ -32,16 +32,20 @@ def train_phase(
     """
     setup, started, clock, pace = recorder.setup, time.perf_counter(), Clock(), Pace()
     begun, last = int(state.step), step.first_step + step.phase.steps
+    images_per_step, unseen, bar = step.batches * setup.config.data.batch, [], None
+
+    # Begin the phase, or go on with it.
     if begun == step.first_step and begun > 0:
         begin = jax.jit(lambda s: begin_phase(s, setup.networks), out_shardings=sharding.replicated(setup.mesh))
         state = begin(state)
     say(f"{label}: compiling ...")
     compiled = sharding.compile_step(step, setup.mesh)
-    images_per_step, unseen, bar = step.batches * setup.config.data.batch, [], None
     with contextlib.ExitStack() as stack:
         feed = stack.enter_context(contextlib.closing(_feed(setup, step, begun)))
         with hosts.agreeing():
             images = feed.next()
+
+        # Train.
         for number in range(begun + 1, last + 1):
             state, metrics = compiled(state, images, setup.vgg)
             unseen.append((number, metrics))
@@ -49,10 +53,14 @@ def train_phase(
             if not due and not pace.due(len(unseen)):
                 images = feed.next_unchecked(metrics)
                 continue
+
+            # Look at what the devices made of the steps since the last look.
             with hosts.agreeing():
                 feed.check()
             if bad := first_bad(unseen):
                 raise diverged(*bad, recorder.checkpoints)
+
+            # Tell of it.
             if bar is None:  # the first step compiles: its time would spoil the rate
                 allocator.give_back_freed_memory()  # or the next phase's compiling would come on top of it
                 say(f"{label}: compiled and first step done in {time.perf_counter() - started:.1f} s")
@@ -63,8 +71,12 @@ def train_phase(
                 pace.adapt(len(unseen), clock.stop(len(unseen) * images_per_step, feed.waited()))
             bar.set_postfix(step=number, loss=f"{float(metrics['total']):.4f}", refresh=False)
             unseen.clear()
+
+            # Log, judge and save what is due, apart from the time of training.
             recorder.record(number, due, state, metrics, clock)
             clock.start()
+
+            # Go on, unless a host was asked to stop.
             with hosts.agreeing(lambda: interrupt.requested) as agreement:
                 if number < last and not interrupt.requested:  # else nobody would look at them
                     images = feed.next()

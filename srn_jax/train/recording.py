@@ -80,7 +80,7 @@ class Recorder:
                 raise diverged(number, str(error), self.checkpoints) from error
             means = judging.mean_scores(completed, held_out)
             # The first host's: all must agree on which checkpoint is the best.
-            scores = json.loads(hosts.first_host_s(json.dumps({name: means[name].mean for name in summary.OF_A_RUN})))
+            scores = json.loads(hosts.broadcast(json.dumps({name: means[name].mean for name in summary.OF_A_RUN})))
             say(f"step {number}: held-out PSNR of the unknown region {scores[METRIC]:.2f} dB")
         if due:
             with hosts.agreeing():

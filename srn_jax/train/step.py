@@ -181,6 +181,8 @@ class Step:
         loss, image, mask = self.loss, batch.image, batch.mask
         completed = geometry.complete(prediction, image, mask)
         terms: dict[str, tuple[float, Array]] = {}
+
+        # Of the pixels, and those of an earlier stage.
         painted = [("", 1.0, prediction)] + [("coarse_", loss.coarse, stage) for stage in stages if loss.coarse]
         weights = self.variants.weights(mask) if loss.lambda_s else None
         for name, share, picture in painted:
@@ -190,12 +192,16 @@ class Step:
             if loss.lambda_ae:
                 error = spatial.autoencoding_loss(picture, image, mask)
                 terms[f"{name}autoencoding"] = share * loss.lambda_ae, error
+
+        # Of VGG-19's features.
         generated, truth = self._features(prediction, vgg), self._features(image, vgg)
         if loss.lambda_mrf:
             terms["id_mrf"] = loss.lambda_mrf, self._id_mrf(generated, truth, batch.key)
         if loss.lambda_style:
             grams = [style.gram_loss(generated[layer], truth[layer]) for layer in loss.style_layers]
             terms["style"] = loss.lambda_style, sum(grams, jnp.zeros(()))
+
+        # Of the critics' scores.
         if loss.lambda_adv and self.networks.critics:
             params, objective = self.variants.critic_weights(critics), self.variants.objective
             losses = [
