@@ -124,8 +124,8 @@ def prepare(name: str, path: str, yes: bool) -> None:
     if not any(folder.parent == root / title for folder in records.variants(root / bare)):
         dataset = next((DATASETS[key] for key in (title, bare) if key in DATASETS), None)
         print(f"{title}: TFDS will prepare it in {root / title}", flush=True)
-        for left in sorted((root / title).glob("incomplete.*")):
-            print(f"note: {left} is of a run that was killed, if none is at work; it is never read, delete it")
+        for unfinished in sorted((root / title).glob("incomplete.*")):
+            print(f"note: {unfinished} is of a run that was killed, if none is at work; it is never read, delete it")
         manual = root / "downloads" / "manual"
         present = check_manual(kind, config, dataset, manual)
         check_space(kind, dataset, present, root)

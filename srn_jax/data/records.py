@@ -82,10 +82,10 @@ def tfds(data: Data) -> Split:
                 f"data.held_out_split {data.held_out_split!r} shares {shared} pictures with data.split {data.split!r}"
             )
         return training, held_out
-    left = left_to_train(len(training), data, f"{data.split!r} of {prepared.title}")
+    first_held_out = left_to_train(len(training), data, f"{data.split!r} of {prepared.title}")
     return (
-        Records(training.source, training.title, training.split, feature, 0, left),
-        Records(training.source, training.title, training.split, feature, left, data.held_out),
+        Records(training.source, training.title, training.split, feature, 0, first_held_out),
+        Records(training.source, training.title, training.split, feature, first_held_out, data.held_out),
     )
 
 

@@ -69,11 +69,11 @@ class Judge(abc.ABC):
         self, crops: Crops, numbers: Iterable[int], unreadable: Callable[[int], None] = lambda number: None
     ) -> Iterator[Judged]:
         """Yields the crops with these numbers, in order; pictures that have none go to `unreadable`."""
-        left, waiting = iter(numbers), deque()
+        remaining, waiting = iter(numbers), deque()
         with ThreadPoolExecutor(1) as pool:
             try:
                 while True:
-                    while len(waiting) < _AHEAD and (chosen := list(islice(left, self._batch))):
+                    while len(waiting) < _AHEAD and (chosen := list(islice(remaining, self._batch))):
                         waiting.append(pool.submit(_prepare, crops, chosen))
                     if not waiting:
                         return
