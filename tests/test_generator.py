@@ -8,12 +8,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from srn_jax import SRN, SRNHR, Generator, InputError, load_generator
 from srn_jax.config import Run
 from srn_jax.generators.generator import architecture, from_architecture
 from srn_jax.generators.seal import seal
+from srn_jax.generators.writing import write_checkpoint
 from srn_jax.train.checkpoint import Checkpoints, shapes_of
 from srn_jax.train.state import TrainState
 
@@ -165,6 +167,20 @@ def test_newest_and_best_are_kept(generator, tmp_path):
     checkpoints.close()
     assert sorted(folder.name for folder in (tmp_path / "checkpoints").iterdir()) == ["2", "4"]
     assert checkpoints.newest == tmp_path / "checkpoints" / "4"
+
+
+def test_a_save_that_is_interrupted_leaves_nothing(generator, tmp_path, monkeypatch):
+    there = []
+
+    def interrupt(*given):
+        there.extend(tmp_path.iterdir())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ocp.CompositeCheckpointHandler, "finalize", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_checkpoint(tmp_path / "model", generator, None)
+    assert len(there) == 1  # what orbax would have renamed
+    assert not list(tmp_path.iterdir())
 
 
 def test_architecture_survives_json(generator):

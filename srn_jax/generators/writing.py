@@ -1,5 +1,6 @@
 """Writing a checkpoint: a folder of items, by orbax, sealed."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ def write_checkpoint(folder: Path, generator: Generator, rest: dict[str, Any] | 
         checkpointer.save(folder.absolute(), args=items_of(rest, generator, None))
     finally:
         checkpointer.close()
+        for unfinished in folder.parent.glob(f"{folder.name}.orbax-checkpoint-tmp*"):  # of a save that was interrupted
+            shutil.rmtree(unfinished, ignore_errors=True)
     for note in folder.rglob("commit_success.txt"):  # orbax's, for storage that cannot rename: a path of this machine
         note.unlink()
     seal(folder)
