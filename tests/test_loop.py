@@ -336,3 +336,17 @@ def test_a_run_starts_from_another_s_checkpoint(whole, tmp_path, capsys):
     with pytest.raises(InputError, match=r"the generator in .* is another one \(width is 4 there, 8 here\)"):
         run(tmp_path / "third", model__width=8, **changes)
     assert not (tmp_path / "third").exists()
+
+
+@pytest.mark.parametrize(("much", "few"), [(1, False), (10**30, True)])
+def test_a_short_phase_takes_the_forms_that_compile_soonest(much, few, tmp_path, monkeypatch):
+    def ask(*given, **asked):
+        if asked:
+            raise InputError(f"few is {asked['few']}")
+        return compile_step(*given)
+
+    compile_step = sharding.compile_step
+    monkeypatch.setattr(sharding, "compile_step", ask)
+    monkeypatch.setattr("srn_jax.programs.backend._MUCH_WORK", much)
+    with pytest.raises(InputError, match=f"few is {few}"):
+        run(tmp_path)

@@ -82,6 +82,13 @@ def test_reconstruction_has_no_critics_and_the_adversarial_phase_takes_fresh_bat
     assert int(one.updates) == 1 + 3
 
 
+def test_work_is_pixels_of_all_canvases_times_the_squared_width():
+    config = settings.resolve(tiny.config())  # 3 steps a phase, 4 images, 16x24, width 4, 2 critic updates
+    reconstruction, adversarial = build_steps(config, build_networks(config))
+    assert reconstruction.work == 3 * 4 * (16 * 24) * 4**2
+    assert adversarial.work == 3 * reconstruction.work
+
+
 def test_terms_of_weight_zero_are_not_built():
     steps, _ = build(loss__lambda_adv=0.0)
     assert [step.name for step in steps] == ["reconstruction", "adversarial"]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 _PORTABLE = ContextVar("portable", default=False)
+_MUCH_WORK = 10**10  # a little more than the quick start's first phase, which takes as long either way
 
 
 @contextmanager
@@ -27,6 +28,14 @@ def own_forms_pay(dtype: DTypeLike) -> bool:
     cuDNN takes such forms by itself where they pay; in bfloat16 the sums of inputs that some make would cost digits.
     """
     return not _PORTABLE.get() and jax.default_backend() == "cpu" and dtype == jnp.float32
+
+
+def own_forms_pay_back(work: int) -> bool:
+    """Returns whether a phase of training is long enough for own forms to win back what they take longer to compile.
+
+    Where it is not, plain forms take less memory as well. `work` is pixels of all canvases times the squared width.
+    """
+    return jax.default_backend() != "cpu" or work >= _MUCH_WORK
 
 
 def sub_grids_pay() -> bool:

@@ -9,6 +9,7 @@ import time
 import jax
 
 from srn_jax.programs import allocator
+from srn_jax.programs.backend import own_forms_pay_back
 from srn_jax.train import hosts, sharding
 from srn_jax.train.divergence import diverged, first_bad
 from srn_jax.train.feed import Feed
@@ -38,8 +39,9 @@ def train_phase(
     if begun == step.first_step and begun > 0:
         begin = jax.jit(lambda s: begin_phase(s, setup.networks), out_shardings=sharding.replicated(setup.mesh))
         state = begin(state)
+    allocator.give_back_freed_memory()  # of the phase before, on top of which compiling would come
     say(f"{label}: compiling ...")
-    compiled = sharding.compile_step(step, setup.mesh)
+    compiled = sharding.compile_step(step, setup.mesh, few=not own_forms_pay_back(step.work))
     with contextlib.ExitStack() as stack:
         feed = stack.enter_context(contextlib.closing(_feed(setup, step, begun)))
         with hosts.agreeing():
@@ -62,7 +64,7 @@ def train_phase(
 
             # Tell of it.
             if bar is None:  # the first step compiles: its time would spoil the rate
-                allocator.give_back_freed_memory()  # or the next phase's compiling would come on top of it
+                allocator.give_back_freed_memory()  # of compiling, on top of which judging would come
                 say(f"{label}: compiled and first step done in {time.perf_counter() - started:.1f} s")
                 bar = stack.enter_context(progress_bar(label, (last - begun) * images_per_step, images_per_step))
                 feed.waited()

@@ -11,6 +11,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, UInt8
 
+from srn_jax.convolution import few_calls
 from srn_jax.errors import InputError, pick
 from srn_jax.ops import from_bytes
 from srn_jax.programs.backend import compiler_options
@@ -63,16 +64,18 @@ def put_replicated(mesh: Mesh, tree: Any) -> Any:
 CompiledStep = Callable[[TrainState, UInt8[Array, "k b h w 3"], Any], tuple[TrainState, Metrics]]
 
 
-def compile_step(step: Step, mesh: Mesh) -> CompiledStep:
+def compile_step(step: Step, mesh: Mesh, *, few: bool = False) -> CompiledStep:
     """Returns the jitted step over the mesh: (state, images as bytes, VGG-19) -> (state, metrics); state is donated.
 
-    Beside the metrics stands `FINITE`, so that nobody needs to fetch them all to know.
+    Beside the metrics stands `FINITE`, so that nobody needs to fetch them all to know. `few` is whether it is called a
+    few times, as `convolution.few_calls` takes it.
 
     `step` must have been built with `axis_name=AXIS`. Gradients are averaged over the devices inside.
     """
 
     def body(state: TrainState, images: UInt8[Array, "k b h w 3"], vgg: Any) -> tuple[TrainState, Metrics]:
-        state, metrics = step(state, from_bytes(images), vgg)
+        with few_calls(few):
+            state, metrics = step(state, from_bytes(images), vgg)
         return state, metrics | {FINITE: jnp.isfinite(jnp.stack(list(metrics.values()))).all()}
 
     return pick(PARALLEL, step.config.parallel, "parallel")(body, mesh)

@@ -73,6 +73,13 @@ class Step:
         """How many batches one step takes."""
         return self.critic_updates + 1
 
+    @property
+    def work(self) -> int:
+        """The phase's whole work: pixels of all its canvases times the squared width."""
+        height, width = self.config.geometry.canvas
+        canvases = self.phase.steps * self.batches * self.config.data.batch
+        return canvases * height * width * self.config.model.width**2
+
     def __call__(self, state: TrainState, images: Float[Array, "k b h w 3"], vgg: dict) -> tuple[TrainState, Metrics]:
         """Returns the next state and the step's metrics.
 
