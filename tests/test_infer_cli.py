@@ -480,7 +480,7 @@ def test_a_folder_goes_on_where_it_was_interrupted(run, monkeypatch):
     before = {name: Path("out", name).stat().st_mtime_ns for name in recorded("out")}
     status, out, _ = run(*options, "--output", "out")
     assert status == 0
-    assert before
+    assert len(before) == 3  # also those whose turn to be recorded had not come
     assert out.startswith(f"{len(before)} of 6 pictures are there already\n")
     assert {name: Path("out", name).stat().st_mtime_ns for name in before} == before
     for name in [*names, "manifest.json"]:

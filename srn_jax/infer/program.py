@@ -108,6 +108,9 @@ def run_folder(
                     tqdm.write(f"skipped {job.source}: {str(error) or 'not enough memory'}", file=sys.stderr)
         except BaseException:
             pool.shutdown(cancel_futures=True)
+            for (_, job), one in zip(remaining, made, strict=True):
+                if not one.cancelled() and one.exception() is None and job.target.exists():  # its turn had not come
+                    manifest.add(job, one.result())
             raise
         finally:
             manifest.save()
