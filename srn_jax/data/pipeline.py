@@ -133,7 +133,7 @@ class HeldOut:
 def held_out_crops(photographs: Photographs, data: Data, window: Geometry, count: Count) -> HeldOut:
     """Returns `data.held_out_crops` crops of each held-out photograph at each of `data.held_out_scales`.
 
-    Places are spread evenly; where margins are random, each crop's are drawn from its number alone.
+    Places are spread evenly; where the placement is random, each crop's are drawn from its number alone.
     """
     cut, crops = pick(CROPS, data.crop, "data.crop").cut, []
     for picture in photographs.readable(count, data.held_out_limit):
