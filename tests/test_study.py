@@ -879,7 +879,13 @@ class Visit:
         text = response.text() if "image/png" not in response.headers.get("content-type", "") else ""
         self.came.append(f"{response.url} {response.headers} {text}")
 
+    def greeted(self) -> str:
+        """Returns what the first page says, once it is shown."""
+        self.page.wait_for_selector("#start:not([hidden])")
+        return self.page.inner_text("#start")
+
     def begin(self) -> None:
+        self.greeted()  # a key, unlike a touch, does not wait until what it is meant for is seen
         self.page.tap("#begin") if self.touch else self.page.press("#begin", "Enter")
 
     def told(self) -> str:
@@ -917,7 +923,7 @@ def test_a_participant_is_led_through_and_a_reload_resumes(browser, tmp_path, wi
     program.main([*command, "--output", str(tmp_path / "s")])
     with serving(tmp_path / "s") as served:
         visit = Visit(browser, served.url, width)
-        assert "6 pairs of pictures" in visit.page.inner_text("#start")
+        assert "6 pairs of pictures" in visit.greeted()
         visit.begin()
         assert visit.told() == "1 of 6"
         known, left, right = visit.page.evaluate(IMAGES)
