@@ -16,9 +16,9 @@ from srn_jax.infer import __main__ as program
 from srn_jax.infer.jobs import Job
 from srn_jax.infer.manifest import Manifest
 from srn_jax.programs import files
+from tests.inferring import refused
 from tests.programs import ROOT, ended, environment
 from tests.test_generator import save, tiny_generator
-from tests.test_infer_cli import refused
 
 NAMES = [f"{letter}.png" for letter in "abcdef"]
 
