@@ -35,6 +35,7 @@ from srn_jax.train.step import build_steps
 from tests import golden_cases, tiny
 from tests.programs import ended
 from tests.test_generator import save, tiny_generator
+from tests.tiers import slow_but
 
 KNOWN, CANVAS = (8, 8), (8, 16)
 BETWEEN: dict[str, Any] = {
@@ -156,7 +157,7 @@ def test_fills_keep_both_ends(name):
     assert not np.array_equal(filled, image)
 
 
-@pytest.mark.parametrize("expansion", EXPANSIONS)
+@pytest.mark.parametrize("expansion", slow_but(["subpixel"], EXPANSIONS))
 def test_fen_sees_the_halves_side_by_side(expansion):
     model = SRN((2, 3), width=4, expansion=expansion)
     image = np.random.default_rng(2).uniform(-1, 1, (2, 16, 48, 3)).astype(np.float32)
@@ -516,6 +517,7 @@ def test_two_photographs_are_joined(command, generator):
     assert sorted(file.name for file in Path().iterdir()) == ["left.png", "out.png", "right.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_detail")
 def test_heights_exif_and_detail_are_told_and_kept(command):
     rng = np.random.default_rng(5)
@@ -617,8 +619,9 @@ def test_a_judged_picture_shows_its_two_ends(generator, tmp_path):
         FullResolutionCrops(open_pictures(str(photos), "test"), generator, 0, "sides")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_detail")
-@pytest.mark.parametrize("full", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("full", [False, True])
 def test_it_is_judged_beside_the_fills(tmp_path, capsys, full):
     known, canvas = (24, 48), (24, 96)
     trained = tiny_generator(SRN((1, 2), width=4), known, canvas, "between")

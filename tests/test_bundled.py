@@ -20,6 +20,7 @@ from srn_jax.geometry import placement
 from srn_jax.train.start import start_from
 from srn_jax.train.state import build_networks
 from tests import tiny
+from tests.tiers import slow_but
 
 CARDS = Path(__file__).parent.parent / "docs" / "models"
 NAMES = list(bundled())
@@ -88,7 +89,7 @@ def test_a_run_of_its_config_starts_from_its_name(name, config):
     jax.tree.map(np.testing.assert_array_equal, state.average, load_generator(name).params)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", slow_but(["scenes"], NAMES))
 def test_it_is_ahead_of_every_fill(name):
     truth = held_out(name)[::3]
     masks = masks_of(name, truth)
@@ -106,7 +107,7 @@ def test_it_is_ahead_of_every_fill(name):
     assert painted > max(fills.values()) + AHEAD[name]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", slow_but(["scenes"], NAMES))
 def test_what_it_paints_follows_the_known_part_in_all_colors(name):
     """Painted tones against known ones, both changed by a little of red, green or blue: no direction is lost."""
     generator, pictures = load_generator(name), held_out(name)[::9].astype(np.float32) / 255 * 0.8 + 0.1

@@ -16,6 +16,7 @@ from srn_jax.errors import InputError
 from srn_jax.train.state import build_networks, init_state
 from srn_jax.train.step import build_steps
 from tests import tiny
+from tests.tiers import slow_but
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.py"))
 
@@ -61,7 +62,7 @@ FAST = ("quickstart",)
 
 @pytest.mark.parametrize(
     "path",
-    [path if path.stem in FAST else pytest.param(path, marks=pytest.mark.slow) for path in CONFIGS],
+    slow_but([path for path in CONFIGS if path.stem in FAST], CONFIGS),
     ids=[path.stem for path in CONFIGS],
 )
 def test_every_config_builds_at_full_size(path):

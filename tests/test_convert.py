@@ -22,6 +22,7 @@ from srn_jax.train.start import start_from
 from srn_jax.train.state import build_networks
 from tests import bundle_writer, golden_cases, tiny
 from tests.test_parity_networks import NETWORKS, assert_close, mask_of, release_scale
+from tests.tiers import slow_but
 
 
 def convert(folder: Path, tensors: dict[str, np.ndarray], *options: str, step: str = "-1000") -> Path:
@@ -77,9 +78,7 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [n if n == "c1_srn_subpixel" else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS]
-)
+@pytest.mark.parametrize("name", slow_but(["c1_srn_subpixel"], NETWORKS))
 def test_every_network_of_the_release_is_read_off_its_variables(tmp_path, name, capsys):
     case = golden_cases.load(name)
     generator = srn_jax.load_generator(convert(tmp_path, case.weights, *OPTIONS.get(name, [])))

@@ -93,6 +93,7 @@ def test_large_pictures_are_shown_small():
     assert shown(noise(30, 40, 3)).size == (40, 30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_the_example_is_of_the_kind_that_a_model_in_the_box_knows(name, tmp_path):
     actions = pytest.importorskip("srn_jax.demo.actions")

@@ -26,6 +26,7 @@ from srn_jax.detail.vote import vote, vote_with_steps
 from srn_jax.infer.texture import plan_detail
 from srn_jax.infer.windows import Sides
 from tests.test_generator import tiny_generator
+from tests.tiers import slow_but
 from tests.tiny import QUICK_DETAIL, TILE
 
 KEY = jax.random.key(0)
@@ -478,6 +479,7 @@ def generator() -> Generator:
     return tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24))
 
 
+@pytest.mark.slow
 def test_one_key_one_picture_whatever_the_tiles():
     photo, margins = textured(45, 60), (13, 9, 20, 31)
     one = made(photo, margins, settings=QUICK_DETAIL)
@@ -496,6 +498,7 @@ def test_a_flat_photograph_stays_flat():
     )
 
 
+@pytest.mark.slow
 def test_a_ramp_stays_smooth():
     """No step is larger than a few of the ramp's own, on any side, nor at the border."""
     ramp = (0.2 + 0.6 * np.arange(64) / 63).astype(np.float32)[None, :, None] * np.ones((48, 1, 3), np.float32)
@@ -505,7 +508,7 @@ def test_a_ramp_stays_smooth():
     assert np.abs(np.diff(canvas, axis=0)).max() < 4 * step
 
 
-@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("axis", slow_but([1], [0, 1]))
 def test_stripes_go_on_in_phase(axis):
     period = 12
     across = (np.arange(96) % period < period // 2).astype(np.float32)
@@ -541,6 +544,7 @@ def test_colors_stay_within_the_photographs_range_and_the_bias():
     assert canvas.max() <= photo.max() / 255 + bound
 
 
+@pytest.mark.slow
 def test_another_setting_is_another_picture():
     photo, margins = textured(24, 30), (4, 4, 16, 16)
     one = made(photo, margins, settings=QUICK_DETAIL)
@@ -548,6 +552,7 @@ def test_another_setting_is_another_picture():
         assert (made(photo, margins, settings=replace(QUICK_DETAIL, **other)) != one).any(), other
 
 
+@pytest.mark.slow
 def test_progress_is_called_as_often_as_told():
     photo, margins = textured(85, 81), (13, 9, 20, 31)
     for settings in (QUICK_DETAIL, replace(QUICK_DETAIL, searches=3, refinements=(0, 2), pairs=3e7)):
@@ -573,7 +578,7 @@ def test_memory_of_the_programs_is_a_tiles():
 # --- `expand` ---
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("dtype", slow_but([np.float32], [np.uint8, np.float32]))
 def test_expand_keeps_the_photograph_and_takes_its_texture(quick_detail, generator, dtype):
     photo = textured(50, 66)
     photo = photo if dtype == np.uint8 else (photo / 255).astype(np.float32)
@@ -627,6 +632,7 @@ def test_a_seed_out_of_range_is_refused(generator, seed):
         srn_jax.expand(generator, textured(45, 60), left=5, seed=seed)
 
 
+@pytest.mark.slow
 def test_detail_is_made_on_the_device_that_is_set(monkeypatch):
     used, device = set(), jax.local_devices()[2]
 

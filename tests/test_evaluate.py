@@ -32,6 +32,7 @@ from srn_jax.programs import files
 from tests.programs import ended, environment
 from tests.test_generator import save, tiny_generator
 from tests.test_metrics import sharpness_by_loops
+from tests.tiers import slow_but
 from tests.tiny import write_pictures
 
 KNOWN, CANVAS = (12, 16), (24, 32)
@@ -110,7 +111,7 @@ def scores_by_twos(generator, tmp_path_factory) -> dict[tuple[int, str, str], fl
     return scores_of_five(generator, write_pictures(tmp_path_factory.mktemp("photos"), 5), 2)
 
 
-@pytest.mark.parametrize("batch", [1, 16])
+@pytest.mark.parametrize("batch", slow_but([16], [1, 16]))
 def test_numbers_do_not_depend_on_the_batch(generator, photos, scores_by_twos, batch):
     """The tests run on several virtual devices, all of which a batch of 16 uses, one of 2 two, and one of 1 one."""
     # One pixel in thousands may be rounded to the level beside it.
@@ -224,6 +225,7 @@ def test_the_worst_are_the_worst(generator, photos):
     assert program._choose([3]) == {"worst": [3], "median": [3], "best": [3]}
 
 
+@pytest.mark.slow
 def test_of_few_pictures_none_is_judged_twice(capsys, workdir, photos, tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr(
@@ -328,6 +330,7 @@ def larger() -> Generator:
     return tiny_generator(SRN((2, 2), width=4), (24, 28), (48, 56))
 
 
+@pytest.mark.slow
 def test_detail_is_that_of_expand(larger, photos, monkeypatch, quick_detail):
     crops = CanvasCrops(open_pictures(str(photos), "test"), larger, 0)
     judge = CanvasJudge(larger, 2, detail=True, seed=3)
@@ -342,6 +345,7 @@ def test_detail_is_that_of_expand(larger, photos, monkeypatch, quick_detail):
         assert one.scores["SRN + detail"]["sharpness"] > 0
 
 
+@pytest.mark.slow
 def test_detail_can_be_left_out(capsys, larger, photos, tmp_path):
     workdir = save(tmp_path / "run", larger, 1)
     output = tmp_path / "out"
@@ -381,7 +385,7 @@ def test_known_parts_lie_within_windows(generator, offset):
                 assert start in ((0,) if at == 0 else (whole - part, whole - part - 1))
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", slow_but(["sides"], TASKS))
 def test_full_resolution_judges_what_expand_makes(generator, tmp_path, quick_detail, task):
     photos = write_pictures(tmp_path / "photos", 2, (52, 70))
     crops = FullResolutionCrops(open_pictures(str(photos), "test"), generator, 0, task)
@@ -404,6 +408,7 @@ def test_full_resolution_judges_what_expand_makes(generator, tmp_path, quick_det
         assert one.scores[system]["psnr_unknown"] == pytest.approx(-10 * math.log10(difference.mean()), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_program_at_full_resolution(capsys, workdir, tmp_path, quick_detail):
     """Of photographs of several sizes, of which one has no detail, one is too small, and one is none."""
     photos = write_pictures(tmp_path / "photos", 1, (40, 50))

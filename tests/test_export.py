@@ -29,6 +29,7 @@ from srn_jax.models.baselines import CA, ED
 from tests import test_generator
 from tests.programs import ended
 from tests.test_generator import assert_same, garble, tiny_generator, truncate
+from tests.tiers import slow_but
 
 ROOT = Path(srn_jax.__file__).parent.parent
 SIZED = ("onnx", "stablehlo")
@@ -200,7 +201,7 @@ def assert_paints_alike(kind: str, path: Path, generator: Generator) -> None:
         assert np.ptp(canvas[mask[:1]]) > 0.1
 
 
-@pytest.mark.parametrize("kind", SIZED)
+@pytest.mark.parametrize("kind", slow_but(["stablehlo"], SIZED))
 def test_other_programs_paint_what_extrapolate_does(kind, tmp_path):
     generator = network("srn")
     assert_paints_alike(kind, write(kind, tmp_path / "model", generator), generator)
@@ -214,7 +215,7 @@ def test_other_programs_paint_with_every_network(kind, name, tmp_path):
     assert_paints_alike(kind, write(kind, tmp_path / "model", generator), generator)
 
 
-@pytest.mark.parametrize("kind", SIZED)
+@pytest.mark.parametrize("kind", slow_but(["stablehlo"], SIZED))
 def test_half_the_size_in_other_formats(kind, tmp_path):
     generator = tiny_generator(ED(8), (8, 8), CANVAS)
     halved = generator.replace(params=jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), generator.params))

@@ -284,6 +284,7 @@ def test_missing_options_are_named(run, missing):
     assert err == f"error: the following arguments are required: {missing}; --help lists the options\n"
 
 
+@pytest.mark.slow
 def test_seed_decides_a_random_placement(run):
     names = [f"{letter}.png" for letter in "abcd"]
     pictures = {name: write(f"in/{name}") for name in names}

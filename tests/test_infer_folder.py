@@ -279,6 +279,7 @@ def test_a_folder_is_spread_over_all_devices_and_comes_out_the_same(run, monkeyp
         assert Path("out", name).read_bytes() == Path("alone", name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_folder_is_the_same_whatever_the_batch(run, monkeypatch):
     for name in "abc":
         write(f"in/{name}.png", noise(sum(name.encode()), (9, 20)))

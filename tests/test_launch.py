@@ -194,6 +194,7 @@ def test_slurm_asks_for_one_task_per_gpu():
     assert asked["open-mode"] == "append"
 
 
+@pytest.mark.slow
 def test_under_slurm_each_task_does_its_share_of_a_folder(tmp_path):
     (tmp_path / "in").mkdir()
     for number in range(3):

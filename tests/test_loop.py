@@ -338,7 +338,7 @@ def test_a_run_starts_from_another_s_checkpoint(whole, tmp_path, capsys):
     assert not (tmp_path / "third").exists()
 
 
-@pytest.mark.parametrize(("much", "few"), [(1, False), (10**30, True)])
+@pytest.mark.parametrize(("much", "few"), [pytest.param(1, False, marks=pytest.mark.slow), (10**30, True)])
 def test_a_short_phase_takes_the_forms_that_compile_soonest(much, few, tmp_path, monkeypatch):
     def ask(*given, **asked):
         if asked:

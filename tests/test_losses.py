@@ -11,6 +11,7 @@ import pytest
 from srn_jax.losses import adversarial, mrf, spatial, style
 from srn_jax.losses.row_blocks import best_of_rows, best_of_rows_dense, first_of
 from tests.golden_cases import rounding
+from tests.tiers import slow_but
 
 AMPLIFICATION = 25  # how many times as much as its cosines, sums over the channels, ID-MRF and its gradient may change
 REDUCED = pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
@@ -324,7 +325,7 @@ def test_first_of_is_argmax_and_past_the_end_where_nothing_is_true(axis):
 
 
 @pytest.mark.parametrize("form", mrf.ID_MRF)
-@pytest.mark.parametrize("block_rows", [7, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 64, 10_000))])
+@pytest.mark.parametrize("block_rows", slow_but([7], [1, 7, 64, 10_000]))
 def test_id_mrf_by_blocks_equals_the_dense_form(form, block_rows):
     rng = np.random.default_rng(1)
     truth = np.maximum(rng.normal(size=(2, 9, 13, 8)), 0).astype(np.float32)
@@ -345,9 +346,7 @@ def test_id_mrf_by_blocks_equals_the_dense_form(form, block_rows):
 
 
 @pytest.mark.parametrize("form", mrf.ID_MRF)
-@pytest.mark.parametrize(
-    "flat", ["both", *(pytest.param(name, marks=pytest.mark.slow) for name in ("generated", "truth", "all"))]
-)
+@pytest.mark.parametrize("flat", slow_but(["both"], ["both", "generated", "truth", "all"]))
 def test_id_mrf_by_blocks_shares_the_gradient_of_ties_as_the_dense_form_does(form, flat):
     rng = np.random.default_rng(4)
     generated, truth = rng.random((2, 1, 6, 7, 4), np.float32)
@@ -567,6 +566,7 @@ def test_gram_loss_forgets_where_things_are():
     assert float(style.gram_loss(jnp.asarray(maps), jnp.asarray(2 * maps))) > 0.01
 
 
+@pytest.mark.slow
 def test_every_winner_among_one_hot_rows_has_its_gradient():
     """Logarithms of shares are about 2e5 there, in steps of 0.02: computed anew, tied ones differ by more than 1e-5."""
 

@@ -20,6 +20,7 @@ from srn_jax.train.step import Batch, Step, build_steps
 from tests import golden_cases, vgg_recipe
 from tests.golden_cases import rounding, subsample, sums
 from tests.test_parity_networks import assert_close, release_scale
+from tests.tiers import slow_but
 
 # How many times as much, relatively, ID-MRF changes as the cosines that it compares, all of which may be off alike: in
 # float64, sum |d loss / d cosine| / loss is up to 25 for these features; the gradients change up to 16 times as much.
@@ -205,7 +206,7 @@ def parameters_of(state: TrainState) -> dict:
 FAST = ("c9_train_pretrain",)
 
 
-@pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in TRAINING])
+@pytest.mark.parametrize("name", slow_but(FAST, TRAINING))
 def test_losses_and_gradients_equal_release(name):
     setup = set_up(name)
     case, step = setup.case, setup.step

@@ -80,6 +80,7 @@ def made(folder: Path) -> list[str]:
     return [one["output"] for one in listed if "written" in one]
 
 
+@pytest.mark.slow
 def test_shares_at_once_a_killed_one_and_more_of_them_later_make_what_one_process_makes(model, photographs):
     (out,) = finished(start(model, photographs, "whole"))
     assert out.endswith("wrote 6 of 6 pictures to " + str(photographs.with_name("whole")) + "\n")

@@ -59,6 +59,7 @@ def test_everything_is_taken_over_but_the_step_and_the_key(saved):
     assert state.key == fresh(resolved()).key
 
 
+@pytest.mark.slow
 def test_a_generator_alone_is_taken_over(saved, tmp_path):
     folder, before = saved
     shutil.copytree(folder, tmp_path / "alone")

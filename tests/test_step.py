@@ -16,6 +16,7 @@ from srn_jax.train import sharding
 from srn_jax.train.state import TrainState, build_networks
 from srn_jax.train.step import Step, build_steps
 from tests import tiny, vgg_recipe
+from tests.tiers import slow_but
 
 
 def build(axis_name: str | None = None, **changes) -> tuple[list[Step], TrainState]:
@@ -45,7 +46,7 @@ HINGE = {
 }
 
 
-@pytest.mark.parametrize("changes", [{}, HINGE], ids=["wgan_gp", "hinge"])
+@pytest.mark.parametrize("changes", slow_but([{}], [{}, HINGE]), ids=["wgan_gp", "hinge"])
 def test_each_update_leaves_the_other_side_alone(changes):
     (_, step), state = build(**changes)
     batch = jax.jit(step.draw)(jax.random.key(1), as_unit(images(step)[0]))
@@ -89,6 +90,7 @@ def test_work_is_pixels_of_all_canvases_times_the_squared_width():
     assert adversarial.work == 3 * reconstruction.work
 
 
+@pytest.mark.slow
 def test_terms_of_weight_zero_are_not_built():
     steps, _ = build(loss__lambda_adv=0.0)
     assert [step.name for step in steps] == ["reconstruction", "adversarial"]

@@ -130,6 +130,7 @@ def test_a_stream_of_one_size_compiles_once():
     assert compilations() == before
 
 
+@pytest.mark.slow
 def test_many_pictures_are_worth_the_forms_that_compile_longer():
     wide = tiny_generator(SRN((2, 2), width=16), (16, 16), (32, 32))
     picture, mask = (

@@ -348,6 +348,7 @@ def workdir(tmp_path_factory) -> Path:
     return save(tmp_path_factory.mktemp("run"), tiny_generator(SRN((2, 2), width=4), (8, 12), (16, 24)), 1)
 
 
+@pytest.mark.slow
 def test_photographs_are_completed_by_models_fills_and_themselves(capsys, quick_detail, workdir, folders, tmp_path):
     (tmp_path / "photos").mkdir()
     for number in range(3):

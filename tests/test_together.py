@@ -16,6 +16,7 @@ from srn_jax.infer.extrapolation import MANY_PICTURES, PictureError
 from srn_jax.infer.together import Together, painter
 from tests.test_generator import tiny_generator
 from tests.test_stream import as_on_an_accelerator, calls
+from tests.tiers import slow_but
 
 GENERATOR = tiny_generator(SRN((2, 2), width=2), (8, 12), (16, 24))
 MARGINS = (10, 3, 20, 25)
@@ -30,7 +31,7 @@ def expanded(stream, seed: int) -> np.ndarray:
     return expand_by(stream, GENERATOR, photo(seed), MARGINS, **given, detail=False, progress=None)
 
 
-@pytest.mark.parametrize("batch", [2, 5, 32])
+@pytest.mark.parametrize("batch", slow_but([2], [2, 5, 32]))
 def test_pictures_worked_on_at_once_come_out_as_alone(monkeypatch, batch):
     as_on_an_accelerator(monkeypatch)
     made, stream = calls(monkeypatch), painter(batch)

@@ -5,6 +5,7 @@ import pytest
 
 from srn_jax.errors import InputError
 from srn_jax.infer.windows import Box, Sides, plan
+from tests.tiers import slow_but
 
 MODELS = {
     "as the paper's faces": ("random", (8, 12), (16, 24)),
@@ -23,7 +24,7 @@ def cut(array: np.ndarray, box: Box) -> np.ndarray:
     return array[box.top : box.top + box.height, box.left : box.left + box.width]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", slow_but(["as the paper's faces"], MODELS))
 def test_every_window_sees_what_is_there_and_every_pixel_is_painted_once_it_can_be(model):
     placement, known, canvas = MODELS[model]
     rng = np.random.default_rng(sum(model.encode()))

@@ -1,0 +1,11 @@
+"""Which cases of a test the fast tier has."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import pytest
+
+
+def slow_but(fast: Collection[Any], values: Iterable[Any]) -> list[Any]:
+    """Returns the values of one parameter of a test, slow but for those that are `fast`."""
+    return [value if value in fast else pytest.param(value, marks=pytest.mark.slow) for value in values]
