@@ -5,7 +5,9 @@ from typing import Any
 
 from griffe import Class, Docstring, Extension, Function, Object
 
-_SETTING = re.compile(r"^    (?P<name>\w+): [^=]+ = (?P<default>.+?)(?:  # (?P<comment>.+))?$")
+_SETTING = re.compile(
+    r"(?P<above>(?:^    # .+\n)*)^    (?P<name>\w+): [^=\n]+ = (?P<default>.+?)(?:  # (?P<comment>.+))?$", re.MULTILINE
+)
 
 
 class HouseStyle(Extension):
@@ -20,15 +22,23 @@ class HouseStyle(Extension):
         """Parts attributes likewise; gives a dataclass of settings a list of them, with default and comment."""
         del kwargs
         _part(cls, set(cls.members))
-        found = [one for line in cls.source.splitlines() if (one := _SETTING.match(line))]
-        rows = [f"  {one['name']}: `{_value(one['default'])}`; {one['comment'] or ''}".rstrip("; ") for one in found]
+        rows = [
+            f"  {one['name']}: `{_value(one['default'])}`; {_comment(one)}".rstrip("; ")
+            for one in _SETTING.finditer(cls.source)
+        ]
         if "dataclass" in cls.labels and cls.docstring and rows and "Attributes:" not in cls.docstring.value:
             text = "\n".join([cls.docstring.value, "", "Attributes:", *rows])
             cls.docstring = Docstring(text, lineno=cls.docstring.lineno, parent=cls)
 
 
 def _value(default: str) -> str:
-    return re.sub(r"field\(default_factory=(\w+)\)", r"\1()", default)
+    default = re.sub(r"field\(default_factory=(\w+)\)", r"\1()", default)
+    return re.sub(r"^setting\((\([^)]*\)|[^,]+), .*\)$", r"\1", default)
+
+
+def _comment(one: re.Match[str]) -> str:
+    """Returns what stands behind a setting or, on lines of its own, above it."""
+    return one["comment"] or " ".join(re.findall(r"^    # (.+)$", one["above"], re.MULTILINE))
 
 
 def _part(described: Object, known: set[str]) -> None:
