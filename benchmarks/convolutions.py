@@ -3,9 +3,9 @@
     python -m benchmarks.convolutions [--width 64] [--batch 1] [--canvas 256x256]
 
 "xla" is a convolution with XLA's own derivatives, "plain" the same with ours, "winograd" and "phases" the forms in
-fewer products, "strided" what needs no zeros in between, "dilated" by sub-grids, "narrow" for few channels; what
-training takes is marked *. "in a loop" is within `lax.scan`, as critic updates are; "penalty" the gradient, in the
-kernel, of a gradient.
+fewer products, "strided" what needs no zeros in between, "dilated" by sub-grids, "narrow" for few channels,
+"neighbours" one product of pixels beside their neighbours; what training takes is marked *. "in a loop" is within
+`lax.scan`, as critic updates are; "penalty" the gradient, in the kernel, of a gradient.
 """
 
 import statistics
@@ -20,9 +20,10 @@ from tqdm import tqdm
 
 from benchmarks import machine, options
 from srn_jax import ops
-from srn_jax.convolution import dilated, forms, narrow, plain, strided, upsample, winograd
+from srn_jax.convolution import dilated, forms, narrow, neighbours, plain, strided, upsample, winograd
 from srn_jax.convolution.plain import Sampling
 from srn_jax.programs.allocator import keep_freed_memory
+from srn_jax.programs.backend import compiler_options
 
 
 class Layer(NamedTuple):
@@ -93,7 +94,8 @@ def programs(layer: Layer, g: Sampling, ins: int, outs: int) -> dict[str, dict[s
     }
     if layer.stride > 1:
         found["input_gradient"]["strided"] = lambda x, k, y: strided.input_gradient(g, y, k)
-        found["kernel_gradient"]["strided"] = lambda x, k, y: strided.kernel_gradient(g, x, y)
+    if neighbours.suits("kernel_gradient", g, ins, outs):
+        found["kernel_gradient"]["neighbours"] = lambda x, k, y: neighbours.kernel_gradient(g, x, y)
     if dilated.suits("kernel_gradient", g, 0, 0):
         found["kernel_gradient"]["dilated"] = lambda x, k, y: dilated.kernel_gradient(g, x, y)
     if layer.name.startswith("critic"):
@@ -104,7 +106,6 @@ def programs(layer: Layer, g: Sampling, ins: int, outs: int) -> dict[str, dict[s
     of_narrow: dict[str, Callable[..., Any]] = {
         "output": lambda x, k, y: narrow.output(g, x, k),
         "input_gradient": lambda x, k, y: narrow.input_gradient(g, y, k),
-        "kernel_gradient": lambda x, k, y: narrow.kernel_gradient(g, x, y),
     }
     for part, function in of_narrow.items():
         if narrow.suits(part, g, ins, outs):
@@ -124,7 +125,7 @@ def looped(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Arra
 
 def measure(function: Callable[..., Any], arrays: tuple[jax.Array, ...], rounds: int) -> float:
     """Returns the median of calls, in milliseconds, compile time apart."""
-    compiled = jax.jit(function).lower(*arrays).compile()
+    compiled = jax.jit(function, compiler_options=compiler_options()).lower(*arrays).compile()
     jax.block_until_ready(compiled(*arrays))
     times = []
     for _ in range(rounds):

@@ -54,7 +54,7 @@ def painting(sizes: Sizes, params: Arrays, picture: np.ndarray) -> Subject:
     """Returns the generator alone, as `extrapolate` runs it: arrays on the device in, the prediction on it out."""
     model = build_generator(inputs.configuration(sizes))
     computed = precision.computed_in(precision.DTYPES[sizes.dtype], partial(apply, model))
-    paint = jax.jit(computed, compiler_options=compiler_options(gradients=False))
+    paint = jax.jit(computed, compiler_options=compiler_options())
     weights, image, mask = jax.device_put((unflatten(params), from_bytes(picture), sizes.mask()))
     return Subject(
         call=lambda: jax.block_until_ready(paint(weights, image, mask)[0]),

@@ -10,7 +10,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from srn_jax import convolution
-from srn_jax.convolution import dilated, forms, narrow, plain, strided, upsample, winograd
+from srn_jax.convolution import dilated, forms, narrow, neighbours, plain, strided, upsample, winograd
 from srn_jax.convolution.plain import Sampling
 
 CASES = [  # (inputs, taps, stride, dilation)
@@ -108,28 +108,71 @@ def test_winograd_equals_the_plain_form_in_all_three_parts(monkeypatch, inputs, 
 @pytest.mark.parametrize(
     ("inputs", "taps"), [((16, 8), (3, 3)), ((16, 12), (5, 5)), ((7, 4), (7, 3)), ((2, 2), (1, 1))]
 )
+def test_narrow_convolutions_equal_the_plain_form(inputs, taps):
+    assert_equals_plain(narrow, Sampling(1, 1, inputs, taps), (3, 4), 2e-6, PARTS[:2])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "taps", "stride"),
+    [
+        ((16, 12), (5, 5), 1),
+        ((7, 4), (7, 3), 1),
+        ((4, 6), (2, 2), 1),
+        ((2, 2), (1, 1), 1),
+        ((8, 6), (3, 3), 2),
+        ((8, 16), (5, 5), 2),
+        ((7, 5), (3, 3), 2),  # sides that the stride does not divide
+        ((9, 6), (5, 5), 2),
+        ((6, 8), (1, 1), 2),
+        ((4, 6), (4, 4), 2),
+        ((9, 6), (3, 3), 3),
+        ((8, 8), (7, 7), 4),
+        ((3, 5), (2, 2), 4),  # a stride that passes pixels by
+    ],
+)
 @pytest.mark.parametrize("most_bytes", [ALL_AT_ONCE, 1])  # in strips, where rows allow
-def test_narrow_convolutions_equal_the_plain_form_in_all_three_parts(monkeypatch, inputs, taps, most_bytes):
-    monkeypatch.setattr(narrow, "_MOST_BYTES", most_bytes)
-    assert_equals_plain(narrow, Sampling(1, 1, inputs, taps), (3, 4), 2e-6)
+def test_a_kernel_gradient_by_neighbours_equals_the_plain_form(monkeypatch, inputs, taps, stride, most_bytes):
+    monkeypatch.setattr(neighbours, "_MOST_BYTES", most_bytes)
+    g = Sampling(stride, 1, inputs, taps)
+    assert_equals_plain(neighbours, g, (3, 4), 2e-6, PARTS[2:])
+
+
+def test_a_long_sum_by_neighbours_is_taken_in_halves(monkeypatch):
+    monkeypatch.setattr(neighbours, "_LONG_SUM", 64)
+    assert_equals_plain(neighbours, Sampling(1, 1, (8, 8), (3, 3)), (3, 4), 2e-6, PARTS[2:])
+    assert_equals_plain(neighbours, Sampling(2, 1, (9, 11), (3, 3)), (3, 4), 2e-6, PARTS[2:])
+
+
+@pytest.mark.parametrize(
+    ("ins", "outs", "side", "taps", "stride", "dilation", "form"),
+    [
+        (32, 32, 256, 5, 1, 1, neighbours),
+        (3, 32, 256, 5, 2, 1, neighbours),
+        (128, 128, 65, 3, 1, 1, neighbours),  # no whole tiles
+        (128, 128, 64, 3, 1, 1, winograd),
+        (128, 128, 64, 3, 1, 2, winograd),
+        (16, 16, 64, 3, 1, 2, plain),
+    ],
+)
+def test_which_form_a_kernel_gradient_takes(ins, outs, side, taps, stride, dilation, form):
+    g = Sampling(stride, dilation, (side, side), (taps, taps))
+    assert forms.fastest("kernel_gradient", g, ins, outs, jnp.float32) is form.kernel_gradient
 
 
 @pytest.mark.parametrize(
     ("ins", "outs", "inputs", "fast"),
     [
-        (16, 3, (256, 256), PARTS),  # the last layer at n = 32
+        (16, 3, (256, 256), PARTS[:2]),  # the last layer at n = 32
         (3, 32, (128, 128), PARTS[:1]),  # the first
-        (32, 16, (256, 256), PARTS[2:]),
-        (64, 3, (256, 256), PARTS[2:]),
-        (16, 3, (256, 255), PARTS[2:]),  # no pairs
+        (16, 3, (256, 255), ()),  # no pairs
         (24, 24, (256, 256), ()),
     ],
 )
 def test_which_convolutions_are_narrow(ins, outs, inputs, fast):
     g = Sampling(1, 1, inputs, (3, 3))
-    assert tuple(p for p in PARTS if forms.fastest(p, g, ins, outs, jnp.float32) is getattr(narrow, p)) == fast
-    assert not narrow.suits("kernel_gradient", g._replace(stride=2), ins, 3)
-    assert not narrow.suits("kernel_gradient", g._replace(taps=(2, 2)), ins, 3)
+    assert tuple(p for p in PARTS[:2] if forms.fastest(p, g, ins, outs, jnp.float32) is getattr(narrow, p)) == fast
+    assert not narrow.suits("output", g._replace(stride=2), ins, outs)
+    assert not narrow.suits("output", g._replace(taps=(2, 2)), ins, outs)
 
 
 @pytest.mark.parametrize(
@@ -169,13 +212,8 @@ def test_a_dilated_kernel_gradient_by_sub_grids_equals_the_plain_form(inputs, ta
         ((8, 8), 7, 4, (5, 4)),
     ],
 )
-def test_strided_gradients_equal_the_plain_form(inputs, taps, stride, channels):
-    assert_equals_plain(strided, Sampling(stride, 1, inputs, (taps, taps)), channels, 1e-5, PARTS[1:])
-
-
-@pytest.mark.parametrize(("inputs", "taps"), [((7, 5), 3), ((9, 6), 5)])
-def test_a_strided_kernel_gradient_of_odd_sides_equals_the_plain_form(inputs, taps):
-    assert_equals_plain(strided, Sampling(2, 1, inputs, (taps, taps)), (5, 4), 2e-6, PARTS[2:])
+def test_a_strided_input_gradient_equals_the_plain_form(inputs, taps, stride, channels):
+    assert_equals_plain(strided, Sampling(stride, 1, inputs, (taps, taps)), channels, 1e-5, PARTS[1:2])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 6), (5, 3)])
@@ -234,7 +272,6 @@ def test_a_kernel_that_all_devices_share_gets_the_sum_of_their_gradients():
         (Sampling(1, 1, (256, 256), (3, 3)), 64, jnp.float32, PARTS[2:]),  # too large
         (Sampling(1, 16, (60, 64), (3, 3)), 256, jnp.float32, ()),  # no whole tiles
         (Sampling(1, 1, (64, 64), (5, 5)), 256, jnp.float32, PARTS[2:]),
-        (Sampling(1, 1, (64, 64), (7, 7)), 256, jnp.float32, ()),
     ],
 )
 def test_which_form_a_convolution_takes(monkeypatch, g, ins, dtype, fast):
@@ -247,18 +284,18 @@ def test_which_form_a_convolution_takes(monkeypatch, g, ins, dtype, fast):
 
 
 @pytest.mark.parametrize(
-    ("inputs", "side", "ins", "fast"),
+    ("inputs", "side", "ins", "form"),
     [
-        ((64, 64), 3, 64, PARTS[1:]),
-        ((64, 64), 5, 64, PARTS[1:2]),
-        ((65, 64), 3, 64, PARTS[2:]),  # odd
-        ((64, 64), 3, 3, ()),  # too few channels
+        ((64, 64), 3, 64, strided),
+        ((64, 64), 5, 64, strided),
+        ((65, 64), 3, 64, plain),  # odd
+        ((64, 64), 3, 3, plain),  # too few channels
     ],
 )
-def test_which_form_a_convolution_with_a_stride_takes(inputs, side, ins, fast):
+def test_which_form_a_convolution_with_a_stride_takes(inputs, side, ins, form):
     g = Sampling(2, 1, inputs, (side, side))
-    picked = {part: forms.fastest(part, g, ins, 64, jnp.float32) for part in PARTS}
-    assert picked == {part: getattr(strided if part in fast else plain, part) for part in PARTS}
+    assert forms.fastest("output", g, ins, 64, jnp.float32) is plain.output
+    assert forms.fastest("input_gradient", g, ins, 64, jnp.float32) is form.input_gradient
 
 
 @pytest.mark.parametrize(

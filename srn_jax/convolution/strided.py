@@ -1,4 +1,4 @@
-"""Both gradients of a convolution with a stride, by convolutions and products that have none.
+"""The gradient in the input of a convolution with a stride, by convolutions that have none.
 
 XLA's own put zeros between what they convolve: on a CPU that costs up to half of the time at batch 1, and most of it
 for more pictures.
@@ -22,8 +22,6 @@ def suits(part: str, g: Sampling, ins: int, outs: int) -> bool:
     """Returns whether the form exists for this part of a convolution, and is faster than XLA's on a CPU."""
     if g.stride == 1 or g.dilation > 1 or min(ins, outs) < _FEWEST_CHANNELS:
         return False
-    if part == "kernel_gradient":
-        return g.taps == (3, 3)  # XLA's own 5 x 5 runs at the cores' peak
     return part == "input_gradient" and min(g.taps) >= g.stride and not any(side % g.stride for side in g.inputs)
 
 
@@ -41,21 +39,6 @@ def input_gradient(
     else:
         maps = jnp.concatenate([_convolve(y, k, [phase.padding for phase in place]) for k, *place in phases], axis=3)
     return ops.pixel_shuffle(maps, (g.stride, g.stride))
-
-
-def kernel_gradient(g: Sampling, x: Float[Array, "b h w c"], y: Float[Array, "b oh ow d"]) -> Float[Array, "kh kw c d"]:
-    """Returns the gradient of <y, output(x, kernel)> in the kernel: for each tap a product over all outputs."""
-    spread = [(out - 1) * g.stride + 1 for out in y.shape[1:3]]
-    before = plain.padding_before(g, y)
-    behind = [max(s + t - 1 - b - size, 0) for s, t, b, size in zip(spread, g.taps, before, g.inputs, strict=True)]
-    x = jnp.pad(x, ((0, 0), *zip(before, behind, strict=True), (0, 0)))
-
-    def of_tap(row: int, column: int) -> Array:
-        seen = x[:, row : row + spread[0] : g.stride, column : column + spread[1] : g.stride]
-        return jax.lax.dot_general(seen, y, (((0, 1, 2), (0, 1, 2)), ((), ())))
-
-    taps = [of_tap(row, column) for row in range(g.taps[0]) for column in range(g.taps[1])]
-    return jnp.stack(taps).reshape(*g.taps, x.shape[-1], y.shape[-1])
 
 
 def _convolve(y: Float[Array, "b h w d"], kernel: Float[Array, "kh kw d c"], padding: list[tuple[int, int]]) -> Array:

@@ -198,7 +198,7 @@ def _spread(function: Callable[..., Any], mesh: jax.sharding.Mesh, *specs: jax.s
 @cache  # judges of one model share its program
 def _compiled_paint(model: Any, few: bool, mesh: jax.sharding.Mesh) -> Any:
     spread = _spread(partial(_paint, model, few), mesh, _WHOLE, _PARTS, _PARTS)
-    return jax.jit(spread, compiler_options=compiler_options(gradients=False))
+    return jax.jit(spread, compiler_options=compiler_options())
 
 
 @cache

@@ -300,4 +300,4 @@ def _paint(
 
 @cache  # not at import: asking for the backend starts it
 def _compiled_paint() -> Callable[..., Array]:
-    return jax.jit(_paint, static_argnums=(0, 1), compiler_options=compiler_options(gradients=False))
+    return jax.jit(_paint, static_argnums=(0, 1), compiler_options=compiler_options())

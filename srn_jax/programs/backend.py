@@ -78,16 +78,17 @@ def pictures_at_once() -> int:
     return 2 if jax.default_backend() == "cpu" else 4
 
 
-def compiler_options(*, gradients: bool = True) -> dict[str, str]:
-    """Returns what XLA is told when it compiles a program that takes much memory, with `gradients` in it or without.
+def compiler_options() -> dict[str, str]:
+    """Returns what XLA is told when it compiles a program that takes much memory.
 
     On a CPU it would else order operations for many threads, and keep twice as much at a time; the step is no slower.
-    A forward pass is faster by Eigen than by YNNPACK, which computes many small products on one core; of gradients the
-    opposite is true (benchmarks/README.md). The option is experimental: it is told to the version it was measured with.
+    Convolutions and products are faster by Eigen than by YNNPACK, which computes many small ones on one core; for sums
+    and maxima the opposite is true (benchmarks/README.md). The option is experimental: it is told to the version it was
+    measured with.
     """
     if jax.default_backend() != "cpu":
         return {}
     options = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
-    if not gradients and jax.__version_info__[:2] == (0, 10):
-        options["xla_cpu_experimental_ynn_fusion_type"] = ""
+    if jax.__version_info__[:2] == (0, 10):
+        options["xla_cpu_experimental_ynn_fusion_type"] = "LIBRARY_FUSION_TYPE_REDUCE"
     return options
