@@ -57,5 +57,5 @@ def _correlate(g: Sampling, x: Float[Array, "b n s m sc"], y: Float[Array, "b p 
     beside_x, beside_y = jax.lax.optimization_barrier((beside_x, beside_y))
     pixels = x.shape[0] * high * wide
     parts = 2 if pixels >= _LONG_SUM and pixels % 2 == 0 else 1
-    halves = (array.reshape(parts, pixels // parts, -1) for array in (beside_x, beside_y))
-    return jax.lax.dot_general(*halves, (((1,), (1,)), ((0,), (0,)))).sum(0)
+    beside_x, beside_y = (array.reshape(parts, pixels // parts, -1) for array in (beside_x, beside_y))
+    return jax.lax.dot_general(beside_x, beside_y, (((1,), (1,)), ((0,), (0,)))).sum(0)
