@@ -2,8 +2,8 @@
 
 XLA convolves with the whole map as the kernel: for each tap it copies the map, for few products of each copy. Here the
 rows that taps reach lie beside each pixel of x, and the columns beside each of y: that is kh + kw copies, not kh kw,
-and then one product, none of it wasted. With a stride s, blocks of s x s pixels of x count as pixels: as many rows lie
-beside them, and ceil(kw / s) columns beside y.
+and then one product, little of it wasted. With a stride s, blocks of s x s pixels of x count as pixels: as many rows
+lie beside them, and ceil(kw / s) columns beside y.
 """
 
 import jax
