@@ -59,6 +59,8 @@ def test_the_reference_has_every_setting_with_its_comment(site):
             comment = re.search(rf"^    {field.name}: .*  # (.+)$", source, re.MULTILINE)
             assert re.search(rf"\b{field.name}\b", text), field.name
             assert not comment or comment[1].replace("`", "") in text, field.name
+    assert 'masks_per_batch str "one"; "one" for the whole batch' in text  # the default alone, and what stands above it
+    assert "setting(" not in text
 
 
 def test_every_page_is_there_and_fetches_nothing(site):
