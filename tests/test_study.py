@@ -149,6 +149,9 @@ def test_consistency_is_the_same_picture_not_the_same_side():
     assert consistencies([]) == []
 
 
+# What is kept
+
+
 def test_an_answer_is_in_the_file_before_the_next_question_is_told(study, kept):
     first, second = kept.join(), kept.join()
     assert kept.answer(first, 0, "left").question == materials.read_key(study).questionnaire(1)[1]
