@@ -20,11 +20,11 @@ from srn_jax.pictures.reading import decode
 from tests.inferring import CANVAS, KNOWN, files, loaded, noise, places, read, refused, write
 from tests.inferring import run as run
 from tests.inferring import runs as runs
-from tests.programs import environment
+from tests.programs import ROOT, environment
 from tests.test_generator import save, tiny_generator
 
 LONG = "9" * 400
-REPOSITORY = Path(__file__).parents[1]
+
 SMALL = ", without detail: it takes 21 pixels on each side"  # what is told of the tests' pictures
 
 
@@ -596,7 +596,7 @@ def test_any_seed_works_or_is_refused(run):
 
 def in_process_of_its_own(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "srn_jax.infer", *map(str, arguments)]
-    return subprocess.run(command, cwd=REPOSITORY, env=environment(1), capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=ROOT, env=environment(1), capture_output=True, text=True, check=False)
 
 
 def test_program_writes_a_picture(runs, tmp_path):
