@@ -58,12 +58,12 @@ def conv_general_dilated(
 def varying_alike(x: Array, kernel: Array) -> tuple[Array, Array]:
     """Returns both as varying over the mapped axes that either varies over, as a derivative rule asks of its inputs."""
     axes = _varying(x) | _varying(kernel)
+    return _vary(x, axes), _vary(kernel, axes)
 
-    def vary(array: Array) -> Array:
-        missing = tuple(axes - _varying(array))
-        return jax.lax.pcast(array, missing, to="varying") if missing else array
 
-    return vary(x), vary(kernel)
+def _vary(array: Array, axes: frozenset[str]) -> Array:
+    missing = tuple(axes - _varying(array))
+    return jax.lax.pcast(array, missing, to="varying") if missing else array
 
 
 def _varying(array: Array) -> frozenset[str]:

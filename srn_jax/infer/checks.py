@@ -172,8 +172,8 @@ def check_canvas(model: nn.Module, known: Size, canvas: Size, *, halved: bool = 
             able = tuple(-(-side // 4) * 4 for side in canvas)
             raise InputError(f"{seen}: the canvas' sides must be multiples of 4, such as {able[0]}x{able[1]}")
         return
-    able = [f"{h}x{w} on {h * ratio[0]}x{w * ratio[1]}" for h, w in _suitable_sizes(known, canvas, ratio)]
     if known[0] % 4 or known[1] % 4 or (known[0] * ratio[0], known[1] * ratio[1]) != canvas:
+        able = [f"{h}x{w} on {h * ratio[0]}x{w * ratio[1]}" for h, w in _suitable_sizes(known, canvas, ratio)]
         raise InputError(
             f"{seen}: this network makes canvases of {ratio[0]}x the height and {ratio[1]}x the width of pictures "
             f"whose sides are multiples of 4, here {' or '.join(able)} (height x width)"
@@ -187,8 +187,6 @@ def check_canvas(model: nn.Module, known: Size, canvas: Size, *, halved: bool = 
 
 def _suitable_sizes(known: Size, canvas: Size, ratio: tuple[int, int]) -> list[Size]:
     """Returns the nearest suitable known size, and the one that this canvas, rounded, takes."""
-
-    def nearest(height: int | float, width: int | float) -> Size:
-        return max(4, round(height / 4) * 4), max(4, round(width / 4) * 4)
-
-    return list(dict.fromkeys([nearest(*known), nearest(canvas[0] / ratio[0], canvas[1] / ratio[1])]))
+    sizes = known, (canvas[0] / ratio[0], canvas[1] / ratio[1])
+    nearest = [(max(4, round(height / 4) * 4), max(4, round(width / 4) * 4)) for height, width in sizes]
+    return list(dict.fromkeys(nearest))

@@ -21,8 +21,9 @@ def best_of_rows(
 ) -> Float[Array, " s"]:
     """Returns max_v log_shares(rows columns^T)[v, s], block by block of rows: memory is linear in v and s.
 
-    Backward, each block is computed anew. Only the winner of each column has a gradient, so what the forward pass
-    keeps is their numbers; rows that tie for a column share its gradient, as they do for `jnp.max`.
+    Only rows that are a column's best have a gradient: of 4,096 patches of a photograph some 400. So the forward pass
+    keeps which they are, and backward blocks of them alone are computed anew. Rows that tie for a column share its
+    gradient, as they do for `jnp.max`.
 
     Args:
       log_shares: works on each row for itself, and is differentiable.
@@ -59,15 +60,20 @@ def _best_of_rows(log_shares: LogShares, block_rows: int, rows: Array, columns: 
     return _find_best(log_shares, block_rows, rows, columns)[0]
 
 
-def _find_best(log_shares: LogShares, block_rows: int, rows: Array, columns: Array) -> tuple[Array, Array, Array]:
-    """Returns each column's best value, the number of the first row that has it, and whether it is not the only one."""
+def _find_best(
+    log_shares: LogShares, block_rows: int, rows: Array, columns: Array
+) -> tuple[Array, Array, Array, Bool[Array, " v"]]:
+    """Returns each column's best value, the number of the first row that has it, and whether it is not the only one.
 
+    The last are the rows among which all are that have a best value, or nearly: those that had one when they came.
+    """
     turned = columns.T
 
     @jax.checkpoint  # else JAX takes what depends on the rows' numbers alone out of the loop: v s bits in memory
-    def visit(found: tuple[Array, ...], block: tuple[Array, Array]) -> tuple[tuple[Array, ...], None]:
+    def visit(found: tuple[Array, ...], block: tuple[Array, Array]) -> tuple[tuple[Array, ...], Array]:
         numbers, values = block
-        shares = jnp.where((numbers < len(rows))[:, None], log_shares(_similarity(values, turned)), -jnp.inf)
+        shares = jnp.where((numbers >= 0)[:, None], log_shares(_similarity(values, turned)), -jnp.inf)
+        shares = jax.lax.optimization_barrier(shares)  # what is compared for equality must not be computed twice
         best, winner, tied = found
         here = shares.max(axis=0)
         equal = shares == here[None, :]
@@ -75,39 +81,48 @@ def _find_best(log_shares: LogShares, block_rows: int, rows: Array, columns: Arr
         better = here > best
         winner = jnp.where(better, numbers[0] + first_of(equal, axis=0), winner)
         tied = jnp.where(better, several, tied | (here == best))
-        return (jnp.maximum(here, best), winner, tied), None
+        best = jnp.maximum(here, best)
+        return (best, winner, tied), (shares > _nearly(best)[None, :]).any(axis=1)
 
     # Made of `columns`, so that under shard_map they vary over devices as what replaces them does.
     none = columns[:, 0] * 0.0
     start = none - jnp.inf, none.astype(jnp.int32), none != 0
-    return jax.lax.scan(visit, start, _blocks(rows, block_rows))[0]
+    (best, winner, tied), reached = jax.lax.scan(visit, start, _blocks(jnp.arange(len(rows)), rows, block_rows))
+    return best, winner, tied, reached.reshape(-1)[: len(rows)]
 
 
 def _forward(log_shares: LogShares, block_rows: int, rows: Array, columns: Array) -> tuple[Array, tuple]:
-    best, winner, tied = _find_best(log_shares, block_rows, rows, columns)
-    return best, (rows, columns, best, winner, tied)
+    best, winner, tied, reached = _find_best(log_shares, block_rows, rows, columns)
+    return best, (rows, columns, best, winner, tied, reached)
 
 
 def _backward(log_shares: LogShares, block_rows: int, kept: tuple, cotangent: Array) -> tuple[Array, Array]:
-    rows, columns, best, winner, tied = kept
+    rows, columns, best, winner, tied, reached = kept
     turned = columns.T
+    any_tied = tied.any()
+    wanted = jnp.where(any_tied, reached, jnp.zeros_like(reached).at[winner].set(True))
+    # Those that are wanted come first; blocks without any are left out.
+    order = jnp.argsort(~wanted)
+    blocks = _blocks(jnp.where(wanted[order], order, -1), rows[order], block_rows)
 
     def wins(numbers: Array, shares: Array) -> Array:
         """Returns which rows have a column's best value, one alone if they are not known to tie."""
-        # Computed anew, values that were equal may differ in their last bits, hence the margin.
-        least = best - jnp.maximum(_TIE, _TIE_SHARE * jnp.abs(best))
-        equal = (shares > least[None, :]) & (numbers < len(rows))[:, None]
+        equal = (shares > _nearly(best)[None, :]) & (numbers >= 0)[:, None]
         won = numbers[:, None] == winner[None, :]
         return jnp.where(tied[None, :], equal | won, won)
 
     def count_block(count: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
         numbers, values = block
-        return count + wins(numbers, log_shares(_similarity(values, turned))).sum(axis=0), None
+
+        def count_more() -> Array:
+            return count + wins(numbers, log_shares(_similarity(values, turned))).sum(axis=0)
+
+        return jax.lax.cond(numbers[0] >= 0, count_more, lambda: count), None
 
     def count_all() -> Array:
-        return jnp.maximum(jax.lax.scan(count_block, winner * 0, _blocks(rows, block_rows))[0], 1)
+        return jnp.maximum(jax.lax.scan(count_block, winner * 0, blocks)[0], 1)
 
-    share = cotangent / jax.lax.cond(tied.any(), count_all, lambda: winner * 0 + 1)
+    share = cotangent / jax.lax.cond(any_tied, count_all, lambda: winner * 0 + 1)
 
     def visit(gradient: Array, block: tuple[Array, Array]) -> tuple[Array, Array]:
         numbers, values = block
@@ -116,18 +131,29 @@ def _backward(log_shares: LogShares, block_rows: int, kept: tuple, cotangent: Ar
             shares = log_shares(_similarity(values, turned))
             return jnp.sum(jnp.where(wins(numbers, shares), share[None, :] * shares, 0.0))
 
-        of_values, of_turned = jax.grad(winners, argnums=(0, 1))(values, turned)
-        return gradient + of_turned, of_values
+        def of_both() -> tuple[Array, Array]:
+            of_values, of_turned = jax.grad(winners, argnums=(0, 1))(values, turned)
+            return gradient + of_turned, of_values
 
-    of_turned, of_rows = jax.lax.scan(visit, turned * 0.0, _blocks(rows, block_rows))
-    return of_rows.reshape(-1, rows.shape[-1])[: len(rows)], of_turned.T
+        return jax.lax.cond(numbers[0] >= 0, of_both, lambda: (gradient, values * 0.0))
+
+    of_turned, of_rows = jax.lax.scan(visit, turned * 0.0, blocks)
+    return of_rows.reshape(-1, rows.shape[-1])[jnp.argsort(order)], of_turned.T
+
+
+def _nearly(best: Float[Array, " s"]) -> Float[Array, " s"]:
+    """Returns what values exceed that are equal to the best: computed elsewhere, they may differ in their last bits."""
+    return best - jnp.maximum(_TIE, _TIE_SHARE * jnp.abs(best))
 
 
 _best_of_rows.defvjp(_forward, _backward)
 
 
-def _blocks(rows: Float[Array, "v c"], block_rows: int) -> tuple[Int[Array, "k r"], Float[Array, "k r c"]]:
-    """Returns the rows in blocks, zeros behind the last, and their numbers."""
+def _blocks(
+    numbers: Int[Array, " v"], rows: Float[Array, "v c"], block_rows: int
+) -> tuple[Int[Array, "k r"], Float[Array, "k r c"]]:
+    """Returns the rows and their numbers in blocks; behind the last, zeros of the number -1."""
     count = -(-len(rows) // block_rows)
-    padded = jnp.pad(rows, ((0, count * block_rows - len(rows)), (0, 0)))
-    return jnp.arange(count * block_rows).reshape(count, block_rows), padded.reshape(count, block_rows, -1)
+    behind = (0, count * block_rows - len(rows))
+    numbers = jnp.pad(numbers, behind, constant_values=-1).reshape(count, block_rows)
+    return numbers, jnp.pad(rows, (behind, (0, 0))).reshape(count, block_rows, -1)
