@@ -2,10 +2,10 @@
 
     python -m benchmarks.convolutions [--width 64] [--batch 1] [--canvas 256x256]
 
-"xla" is a convolution with XLA's own derivatives, "plain" the same with ours, "winograd" and "phases" the forms in
-fewer products, "strided" what needs no zeros in between, "dilated" by sub-grids, "narrow" for few channels,
-"neighbours" one product of pixels beside their neighbours; what training takes is marked *. "in a loop" is within
-`lax.scan`, as critic updates are; "penalty" the gradient, in the kernel, of a gradient.
+"xla" is a convolution with XLA's own derivatives, "plain" the same with ours, "winograd", "winograd_rows" and "phases"
+the forms in fewer products, "strided" what needs no zeros in between, "dilated" by sub-grids, "narrow" for few
+channels, "neighbours" one product of pixels beside their neighbours; what training takes is marked *. "in a loop" is
+within `lax.scan`, as critic updates are; "penalty" the gradient, in the kernel, of a gradient.
 """
 
 import statistics
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from benchmarks import machine, options
 from srn_jax import ops
-from srn_jax.convolution import dilated, forms, narrow, neighbours, plain, strided, upsample, winograd
+from srn_jax.convolution import dilated, forms, narrow, neighbours, plain, strided, upsample, winograd, winograd_rows
 from srn_jax.convolution.plain import Sampling
 from srn_jax.programs.allocator import keep_freed_memory
 from srn_jax.programs.backend import compiler_options
@@ -110,10 +110,11 @@ def programs(layer: Layer, g: Sampling, ins: int, outs: int) -> dict[str, dict[s
     for part, function in of_narrow.items():
         if narrow.suits(part, g, ins, outs):
             found[part]["narrow"] = function
-    if winograd.exists(g):
-        found["output"]["winograd"] = lambda x, k, y: winograd.output(g, x, k)
-        found["input_gradient"]["winograd"] = lambda x, k, y: winograd.input_gradient(g, y, k)
-        found["kernel_gradient"]["winograd"] = lambda x, k, y: winograd.kernel_gradient(g, x, y)
+    for name, form in (("winograd", winograd), ("winograd_rows", winograd_rows)):
+        if form.exists(g):
+            found["output"][name] = lambda x, k, y, form=form: form.output(g, x, k)
+            found["input_gradient"][name] = lambda x, k, y, form=form: form.input_gradient(g, y, k)
+            found["kernel_gradient"][name] = lambda x, k, y, form=form: form.kernel_gradient(g, x, y)
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from srn_jax import convolution
-from srn_jax.convolution import dilated, forms, narrow, neighbours, plain, strided, upsample, winograd
+from srn_jax.convolution import dilated, forms, narrow, neighbours, plain, strided, upsample, winograd, winograd_rows
 from srn_jax.convolution.plain import Sampling
 
 CASES = [  # (inputs, taps, stride, dilation)
@@ -106,6 +106,30 @@ def test_winograd_equals_the_plain_form_in_all_three_parts(monkeypatch, inputs, 
 
 
 @pytest.mark.parametrize(
+    ("inputs", "taps"),
+    [
+        ((8, 12), (3, 3)),
+        ((12, 7), (3, 3)),  # of rows alone, so that columns are as many as they like
+        ((16, 8), (5, 5)),
+        ((4, 6), (5, 3)),  # one tile
+        ((8, 5), (3, 1)),
+    ],
+)
+@pytest.mark.parametrize("channels", [(5, 4), (4, 5)])  # neighbours lie where channels are fewer
+@pytest.mark.parametrize("most_bytes", [ALL_AT_ONCE, 1])  # in strips, where rows allow
+def test_winograd_of_rows_equals_the_plain_form_in_all_three_parts(monkeypatch, inputs, taps, channels, most_bytes):
+    monkeypatch.setattr(neighbours, "_MOST_BYTES", most_bytes)
+    assert winograd_rows.exists(Sampling(1, 1, inputs, taps))
+    assert_equals_plain(winograd_rows, Sampling(1, 1, inputs, taps), channels, 1e-5)
+
+
+def test_no_more_strips_than_compile_soon():
+    assert neighbours.strips(64, 2**40) == [slice(first, first + 4) for first in range(0, 64, 4)]
+    assert neighbours.strips(7, 2**40) == [slice(row, row + 1) for row in range(7)]
+    assert neighbours.strips(17, 2**40) == [slice(0, 17)]
+
+
+@pytest.mark.parametrize(
     ("inputs", "taps"), [((16, 8), (3, 3)), ((16, 12), (5, 5)), ((7, 4), (7, 3)), ((2, 2), (1, 1))]
 )
 def test_narrow_convolutions_equal_the_plain_form(inputs, taps):
@@ -143,20 +167,41 @@ def test_a_long_sum_by_neighbours_is_taken_in_halves(monkeypatch):
     assert_equals_plain(neighbours, Sampling(2, 1, (9, 11), (3, 3)), (3, 4), 2e-6, PARTS[2:])
 
 
-@pytest.mark.parametrize(
-    ("ins", "outs", "side", "taps", "stride", "dilation", "form"),
-    [
-        (32, 32, 256, 5, 1, 1, neighbours),
-        (3, 32, 256, 5, 2, 1, neighbours),
-        (128, 128, 65, 3, 1, 1, neighbours),  # no whole tiles
-        (128, 128, 64, 3, 1, 1, winograd),
-        (128, 128, 64, 3, 1, 2, winograd),
-        (16, 16, 64, 3, 1, 2, plain),
-    ],
-)
-def test_which_form_a_kernel_gradient_takes(ins, outs, side, taps, stride, dilation, form):
+# Of layers of n = 16 to 64, by what each form takes alone.
+FASTEST = [  # (inputs, outputs, side, taps, stride, dilation, forms of the three parts)
+    (32, 32, 256, 5, 1, 1, (winograd_rows, winograd_rows, winograd_rows)),
+    (16, 16, 256, 5, 1, 1, (plain, plain, neighbours)),
+    (3, 32, 256, 5, 2, 1, (plain, plain, neighbours)),
+    (64, 64, 256, 3, 1, 1, (winograd_rows, winograd_rows, winograd_rows)),
+    (32, 16, 256, 3, 1, 1, (plain, plain, winograd_rows)),
+    (64, 256, 128, 3, 1, 1, (winograd_rows, winograd_rows, winograd_rows)),
+    (128, 128, 128, 3, 1, 1, (winograd, winograd, winograd)),
+    (64, 128, 128, 3, 1, 1, (winograd_rows, winograd_rows, winograd)),
+    (32, 128, 128, 3, 1, 1, (winograd, plain, winograd_rows)),  # 9 x 32 sums an output: XLA's own uses one core
+    (128, 128, 64, 3, 1, 1, (winograd, winograd, winograd)),
+    (128, 128, 65, 3, 1, 1, (plain, plain, neighbours)),  # no whole tiles
+    (128, 128, 68, 3, 1, 1, (winograd, winograd, winograd)),
+    (32, 32, 64, 3, 1, 1, (plain, plain, winograd_rows)),
+    (64, 64, 32, 3, 1, 1, (winograd, winograd, winograd)),
+    (128, 128, 64, 3, 1, 2, (winograd, winograd, winograd)),
+    (256, 256, 64, 3, 1, 16, (winograd, winograd, winograd)),
+    (256, 256, 60, 3, 1, 16, (plain, plain, plain)),  # no whole tiles
+    (3, 256, 64, 3, 1, 16, (plain, plain, plain)),  # too few channels
+    (16, 16, 64, 3, 1, 2, (plain, plain, plain)),
+]
+
+
+@pytest.mark.parametrize(("ins", "outs", "side", "taps", "stride", "dilation", "expected"), FASTEST)
+def test_which_form_a_convolution_takes(monkeypatch, ins, outs, side, taps, stride, dilation, expected):
     g = Sampling(stride, dilation, (side, side), (taps, taps))
-    assert forms.fastest("kernel_gradient", g, ins, outs, jnp.float32) is form.kernel_gradient
+    picked = {part: forms.fastest(part, g, ins, outs, jnp.float32) for part in PARTS}
+    assert picked == {part: getattr(form, part) for part, form in zip(PARTS, expected, strict=True)}
+    reduced = {part: forms.fastest(part, g, ins, outs, jnp.bfloat16) for part in PARTS}
+    assert reduced == {part: getattr(plain, part) for part in PARTS}
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert forms.fastest("output", g, ins, outs, jnp.float32) is plain.output
+    last = dilated if g.dilation > 1 else plain
+    assert forms.fastest("kernel_gradient", g, ins, outs, jnp.float32) is last.kernel_gradient
 
 
 @pytest.mark.parametrize(
@@ -173,21 +218,6 @@ def test_which_convolutions_are_narrow(ins, outs, inputs, fast):
     assert tuple(p for p in PARTS[:2] if forms.fastest(p, g, ins, outs, jnp.float32) is getattr(narrow, p)) == fast
     assert not narrow.suits("output", g._replace(stride=2), ins, outs)
     assert not narrow.suits("output", g._replace(taps=(2, 2)), ins, outs)
-
-
-@pytest.mark.parametrize(
-    ("ins", "outs", "side", "fast"),
-    [
-        (64, 64, 64, PARTS),
-        (64, 64, 128, PARTS[2:]),  # where XLA's own uses all cores, fewer products do not pay for their transforms
-        (32, 128, 128, (PARTS[0], PARTS[2])),  # 9 x 32 sums an output: XLA's own uses one core
-        (128, 128, 64, PARTS),
-        (32, 32, 64, ()),
-    ],
-)
-def test_where_minimal_filtering_pays(ins, outs, side, fast):
-    g = Sampling(1, 1, (side, side), (3, 3))
-    assert tuple(p for p in PARTS if forms.fastest(p, g, ins, outs, jnp.float32) is getattr(winograd, p)) == fast
 
 
 @pytest.mark.parametrize(
@@ -261,26 +291,6 @@ def test_a_kernel_that_all_devices_share_gets_the_sum_of_their_gradients():
     spread = jax.shard_map(gradients, mesh=mesh, in_specs=specs, out_specs=specs)
     for a, b in zip(jax.jit(spread)(x, kernel), jax.jit(gradients)(x, kernel), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("g", "ins", "dtype", "fast"),
-    [
-        (Sampling(1, 16, (64, 64), (3, 3)), 256, jnp.float32, PARTS),
-        (Sampling(1, 16, (64, 64), (3, 3)), 256, jnp.bfloat16, ()),
-        (Sampling(1, 16, (64, 64), (3, 3)), 3, jnp.float32, ()),  # too few channels
-        (Sampling(1, 1, (256, 256), (3, 3)), 64, jnp.float32, PARTS[2:]),  # too large
-        (Sampling(1, 16, (60, 64), (3, 3)), 256, jnp.float32, ()),  # no whole tiles
-        (Sampling(1, 1, (64, 64), (5, 5)), 256, jnp.float32, PARTS[2:]),
-    ],
-)
-def test_which_form_a_convolution_takes(monkeypatch, g, ins, dtype, fast):
-    picked = {part: forms.fastest(part, g, ins, 256, dtype) for part in PARTS}
-    assert picked == {part: getattr(winograd if part in fast else plain, part) for part in PARTS}
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert forms.fastest("output", g, ins, 256, dtype) is plain.output
-    last = dilated if g.dilation > 1 else plain
-    assert forms.fastest("kernel_gradient", g, ins, 256, dtype) is last.kernel_gradient
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from srn_jax.config import Run
 from srn_jax.generators.generator import architecture, from_architecture
 from srn_jax.generators.seal import seal
 from srn_jax.generators.writing import write_checkpoint
+from srn_jax.models.layers import parameter_shapes
 from srn_jax.train.checkpoint import Checkpoints, shapes_of
 from srn_jax.train.state import TrainState
 
@@ -24,15 +25,13 @@ def tiny_generator(
     model: nn.Module, known: tuple[int, int], canvas: tuple[int, int], margins: str = "random", seed: int = 0
 ) -> Generator:
     """Returns a generator whose predictions vary widely; drawn with NumPy, since `init` takes long to compile."""
-    image, mask = jnp.zeros((1, *canvas, 3)), jnp.ones((1, *canvas, 1))
-    shapes = jax.eval_shape(model.init, jax.random.key(0), image, mask)["params"]
     rng = np.random.default_rng(seed)
 
     def draw(shape: jax.ShapeDtypeStruct) -> jax.Array:
         deviation = np.sqrt(2.0 / np.prod(shape.shape[:-1])) if len(shape.shape) > 1 else 0.1
         return jnp.asarray(rng.normal(0.0, deviation, shape.shape), jnp.float32)
 
-    return Generator(jax.tree.map(draw, shapes), model, known, canvas, margins)
+    return Generator(jax.tree.map(draw, parameter_shapes(model)), model, known, canvas, margins)
 
 
 def tiny_state(generator: Generator, step: int) -> TrainState:

@@ -1,5 +1,6 @@
 """The smallest of everything: a configuration that has every part, parameters, pictures, settings of detail."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from srn_jax.train.state import Networks, TrainState, init_state
 # For what holds of any detail; what is asked of the pictures themselves is asked of the default.
 QUICK_DETAIL = Settings(searches=2, refinements=(1,))
 TILE = (32, 64)  # as small as the tests' canvases
+_STATES: dict[tuple[object, ...], TrainState] = {}  # their shapes
 
 
 def config(**changes: object) -> settings.Config:
@@ -52,12 +54,20 @@ def draw(shapes: Any) -> Any:
 
 def parameters(module: nn.Module, *arrays: jax.Array) -> Any:
     """Returns random parameters of a module that is called with `arrays`."""
-    return draw(jax.eval_shape(module.init, jax.random.key(0), *arrays)["params"])
+    return draw(_shapes(module, *(array.shape for array in arrays)))
+
+
+@cache
+def _shapes(module: nn.Module, *arrays: tuple[int, ...]) -> Any:
+    return jax.eval_shape(module.init, jax.random.key(0), *map(jnp.zeros, arrays))["params"]
 
 
 def state(config: settings.Config, networks: Networks) -> TrainState:
     """Returns a state at step 0, all from NumPy: initializers take long to compile, and so do zeros of many shapes."""
-    shapes = jax.eval_shape(lambda key: init_state(key, config, networks), jax.random.key(0))
+    made = networks.generator, *networks.critics.items(), config.geometry.canvas, repr(config.adam)
+    if made not in _STATES:
+        _STATES[made] = jax.eval_shape(lambda key: init_state(key, config, networks), jax.random.key(0))
+    shapes = _STATES[made]
     params, critics = draw((shapes.params, shapes.critics))
     begun = {"params": params, "average": draw(shapes.params), "critics": critics, "key": jax.random.key(0)}
     zeros = {name: part for name, part in vars(shapes).items() if name not in begun}

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from srn_jax.errors import InputError
 from srn_jax.geometry import Size
 from srn_jax.models.critics import CRITICS
+from srn_jax.models.layers import parameter_shapes
 from srn_jax.models.parameters import Params, by_name
 from srn_jax.models.srn import SRN, SRNHR
 
@@ -219,8 +218,7 @@ def _blocks(canvas: Size) -> int:
 
 def _check_shapes(name: str, module: nn.Module, canvas: Size, shapes: Shapes) -> None:
     """Raises InputError where `module`'s parameters are not those of the checkpoint."""
-    arguments = (jax.ShapeDtypeStruct((1, *canvas, channels), jnp.float32) for channels in (3, 1))
-    expected = _shapes(jax.eval_shape(module.init, jax.random.key(0), *arguments)["params"])
+    expected = _shapes(parameter_shapes(module, canvas))
     variables = {".".join(path[1:]): variable for variable in shapes if (path := place(variable)) and path[0] == name}
     for path in sorted(expected.keys() | variables.keys()):
         variable = variables.get(path)

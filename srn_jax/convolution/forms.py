@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from jax.typing import DTypeLike
 from jaxtyping import Array
 
-from srn_jax.convolution import dilated, narrow, neighbours, plain, strided, winograd
+from srn_jax.convolution import dilated, narrow, neighbours, plain, strided, winograd, winograd_rows
 from srn_jax.convolution.plain import Sampling
 from srn_jax.programs.backend import own_forms_pay, sub_grids_pay
 
@@ -35,5 +35,8 @@ def fastest(part: str, g: Sampling, ins: int, outs: int, dtype: DTypeLike) -> Ca
     """
     own = ()
     if not _FEW_CALLS.get():
-        own = (winograd, neighbours, narrow, strided) if own_forms_pay(dtype) else (dilated,) if sub_grids_pay() else ()
+        if own_forms_pay(dtype):
+            own = winograd_rows, winograd, neighbours, narrow, strided
+        elif sub_grids_pay():
+            own = (dilated,)
     return getattr(next((form for form in own if form.suits(part, g, ins, outs)), plain), part)

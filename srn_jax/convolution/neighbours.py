@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from srn_jax.convolution import plain
 from srn_jax.convolution.plain import Sampling
 
-# Of x and y with neighbours beside them: what is larger goes by strips of rows, one after the other, up to so many.
+# Of what a kernel's gradient makes of x and y: what is larger goes by strips, one after the other, up to so many.
 _MOST_BYTES = 2**24
 _MOST_STRIPS = 16
 _LONG_SUM = 4096  # a longer one is taken in two halves, so that each core has one
@@ -35,16 +35,20 @@ def kernel_gradient(g: Sampling, x: Float[Array, "b h w c"], y: Float[Array, "b 
     x = jnp.pad(x, ((0, 0), *zip(before, behind, strict=True), (0, 0))).reshape(b, high, s, wide, s * c)
     y = jnp.pad(y, ((0, 0), (0, 0), (wide - q, wide - q), (0, 0)))
     size = 4 * b * p * wide * (kh * s * c + (wide - q + 1) * d)
-    strips = [n for n in range(1, _MOST_STRIPS + 1) if p % n == 0]
-    strips = next((n for n in strips if size <= n * _MOST_BYTES), strips[-1])
     made = jnp.zeros((), x.dtype)
-    for first in range(0, p, p // strips):
+    for rows in strips(p, size):
         # Each in the memory of the one before; a loop would leave all cores but one idle.
         x, y, made = jax.lax.optimization_barrier((x, y, made))
-        last = first + p // strips
-        made += _correlate(g, x[:, first : last + high - p], y[:, first:last])
+        made += _correlate(g, x[:, rows.start : rows.stop + high - p], y[:, rows])
     made = made.reshape(kh, s, c, -1, d).transpose(0, 3, 1, 2, 4)
     return made.reshape(kh, -1, c, d)[:, :kw]
+
+
+def strips(rows: int, size: int) -> list[slice]:
+    """Returns strips of as many rows each, of which `size` bytes are made in all."""
+    counts = [n for n in range(1, _MOST_STRIPS + 1) if rows % n == 0]
+    count = next((n for n in counts if size <= n * _MOST_BYTES), counts[-1])
+    return [slice(first, first + rows // count) for first in range(0, rows, rows // count)]
 
 
 def _correlate(g: Sampling, x: Float[Array, "b n s m sc"], y: Float[Array, "b p v d"]) -> Float[Array, "k l"]:
@@ -53,9 +57,14 @@ def _correlate(g: Sampling, x: Float[Array, "b n s m sc"], y: Float[Array, "b p 
     rows = [divmod(row, g.stride) for row in range(g.taps[0])]
     beside_x = jnp.stack([x[:, block : block + high, row] for block, row in rows], axis=3)
     beside_y = jnp.stack([y[:, :, first : first + wide] for first in reversed(range(y.shape[2] - wide + 1))], axis=3)
-    # Not fused into the product, which would copy them anew for each of its blocks.
-    beside_x, beside_y = jax.lax.optimization_barrier((beside_x, beside_y))
     pixels = x.shape[0] * high * wide
-    parts = 2 if pixels >= _LONG_SUM and pixels % 2 == 0 else 1
-    beside_x, beside_y = (array.reshape(parts, pixels // parts, -1) for array in (beside_x, beside_y))
-    return jax.lax.dot_general(beside_x, beside_y, (((1,), (1,)), ((0,), (0,)))).sum(0)
+    return sum_of_products(beside_x.reshape(pixels, -1), beside_y.reshape(pixels, -1))
+
+
+def sum_of_products(x: Float[Array, "n k"], y: Float[Array, "n l"]) -> Float[Array, "k l"]:
+    """Returns all products of the entries of a pixel of `x` and of `y`, summed over pixels."""
+    # Not fused into the product, which would copy them anew for each of its blocks.
+    x, y = jax.lax.optimization_barrier((x, y))
+    parts = 2 if len(x) >= _LONG_SUM and len(x) % 2 == 0 else 1
+    x, y = (array.reshape(parts, len(x) // parts, -1) for array in (x, y))
+    return jax.lax.dot_general(x, y, (((1,), (1,)), ((0,), (0,)))).sum(0)

@@ -44,7 +44,7 @@ def suits(part: str, g: Sampling, ins: int, outs: int) -> bool:
     if part == "kernel_gradient":
         return gain >= _LEAST_GAIN["kernel_gradient"]
     # XLA's own 5 x 5 runs at the cores' peak but in the kernel's gradient, and so does its 3 x 3 on large maps.
-    if g.taps[0] != 3 or _bytes(g, ins, outs) > _MOST_BYTES:
+    if g.taps[0] != 3 or transformed_bytes(g, ins, outs) > _MOST_BYTES:
         return False
     read = ins if part == "output" else outs
     where = "one core" if 9 * read <= _SUMS_OF_ONE_CORE else "small map" if max(g.inputs) <= 64 else "large map"
@@ -53,7 +53,7 @@ def suits(part: str, g: Sampling, ins: int, outs: int) -> bool:
 
 def output(g: Sampling, x: Float[Array, "b h w c"], kernel: Float[Array, "r r c d"]) -> Float[Array, "b h w d"]:
     """Returns the convolution of `x`."""
-    of_inputs, of_kernel, of_products = _transforms(g)
+    of_inputs, of_kernel, of_products = transforms(_tile(g), g.taps[0])
     # Bound to x: XLA would else transform the kernels of all layers before a loop over parts of a batch, and keep them.
     x, kernel = jax.lax.optimization_barrier((x, kernel))
     kernels = _transformed(of_kernel, kernel)
@@ -77,7 +77,7 @@ def kernel_gradient(g: Sampling, x: Float[Array, "b h w c"], y: Float[Array, "b 
     It is taken of -x and -y, which is the same: XLA would else find that the forward pass has transformed x already,
     and keep that, more than twice as large as x, until here.
     """
-    of_inputs, of_kernel, of_products = _transforms(g)
+    of_inputs, of_kernel, of_products = transforms(_tile(g), g.taps[0])
 
     def correlate(x: Array, y: Array) -> Array:
         tiles = _transformed(of_inputs, _overlapping_tiles(g, x))
@@ -94,19 +94,23 @@ def _tile(g: Sampling) -> int:
     return next((m for m in _TILES[g.taps[0]] if all(side % (m * g.dilation) == 0 for side in g.inputs)), 0)
 
 
-def _bytes(g: Sampling, ins: int, outs: int) -> int:
+def transformed_bytes(g: Sampling, ins: int, outs: int) -> int:
+    """Returns how many bytes of inputs and products it has in memory, of one picture in float32."""
     m = _tile(g)
     return (m + g.taps[0] - 1) ** 2 * (g.inputs[0] // m) * (g.inputs[1] // m) * (ins + outs) * 4
 
 
-def _transforms(g: Sampling) -> tuple[_Matrix, _Matrix, _Matrix]:
+def transforms(outs: int, taps: int) -> tuple[_Matrix, _Matrix, _Matrix]:
     """Returns B^T, G and A^T, with which A^T ((G k) * (B^T d)) is the correlation of m + r - 1 inputs d with r taps k.
 
     Each finite point p gives a row: of G its powers, of A^T a column of them, and of B^T the coefficients of the
     polynomial that is zero at all other points; infinity gives the highest ones. This is Toom and Cook's product of two
     polynomials by interpolation, transposed.
+
+    Args:
+      outs: m, the outputs of a tile.
+      taps: r; m + r - 1 is 4, 6 or 8.
     """
-    outs, taps = _tile(g), g.taps[0]
     size = outs + taps - 1
     points = np.array(_POINTS[size])
     of_inputs, of_kernel, of_products = np.zeros((size, size)), np.zeros((size, taps)), np.zeros((outs, size))
@@ -169,7 +173,7 @@ def _by_parts(
     before = (g.taps[0] - 1) // 2 * g.dilation
     border = (before, block - before)  # behind, as much as makes one more tile
     x = jnp.pad(x, ((0, 0), border, border, (0, 0)))
-    size, blocks = _bytes(g, channels[0], channels[1]), g.inputs[0] // block
+    size, blocks = transformed_bytes(g, channels[0], channels[1]), g.inputs[0] // block
     strips = min(n for n in range(1, blocks + 1) if blocks % n == 0 and (size <= n * _MOST_BYTES or n == blocks))
     if strips > 1:
         rows = g.inputs[0] // strips

@@ -107,9 +107,12 @@ def apply_stages(module: nn.Module, params: Any, image: Array, mask: Array) -> t
 
 
 @cache
-def parameter_shapes(module: nn.Module) -> Any:
-    """Returns the tree of a generator's parameters, their shapes in their place; canvases of any size have the same."""
-    height, width = (4 * ratio for ratio in getattr(module, "ratio", (1, 1)))
+def parameter_shapes(module: nn.Module, canvas: tuple[int, int] | None = None) -> Any:
+    """Returns the tree of a network's parameters, their shapes in their place.
+
+    A generator has the same for canvases of any size, a critic need not.
+    """
+    height, width = canvas or (4 * ratio for ratio in getattr(module, "ratio", (1, 1)))
     arrays = jnp.zeros((1, height, width, 3)), jnp.ones((1, height, width, 1))
     with convolution.few_calls():
         return jax.eval_shape(module.init, jax.random.key(0), *arrays)["params"]
