@@ -72,18 +72,17 @@ def test_it_is_as_its_card_says(name):
     assert len(re.findall(r"^\| (SRN|mean fill|edge replication|mirror fill|Telea) \|.* ± ", card, re.MULTILINE)) == 5
 
 
-@pytest.mark.parametrize(
-    ("name", "config"),
-    [
-        ("scenes", around.get_config("quarter")),
-        ("birds", around.get_config("half")),
-        ("garments", around.get_config("sharp")),
-        ("between", between.get_config()),
-    ],
-    ids=["scenes", "birds", "garments", "between"],
-)
-def test_a_run_of_its_config_starts_from_its_name(name, config):
-    config = resolve(config)
+CONFIGS = {
+    "scenes": around.get_config("quarter"),
+    "birds": around.get_config("half"),
+    "garments": around.get_config("sharp"),
+    "between": between.get_config(),
+}
+
+
+@pytest.mark.parametrize("name", slow_but(["scenes"], CONFIGS))
+def test_a_run_of_its_config_starts_from_its_name(name):
+    config = resolve(CONFIGS[name])
     networks = build_networks(config)
     state, _ = start_from(name, tiny.state(config, networks), networks.generator)
     jax.tree.map(np.testing.assert_array_equal, state.average, load_generator(name).params)

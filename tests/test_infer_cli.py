@@ -22,6 +22,7 @@ from tests.inferring import run as run
 from tests.inferring import runs as runs
 from tests.programs import ROOT, environment
 from tests.test_generator import save, tiny_generator
+from tests.tiers import slow_but
 
 LONG = "9" * 400
 
@@ -88,10 +89,15 @@ def test_canvas(run, checkpoint, options, canvas, place):
 
 
 @pytest.mark.parametrize(
-    ("checkpoint", "size"),
-    [*(("random", size) for size in [(11, 13), (1, 1), (30, 50), (64, 8)]), ("top", (11, 13)), ("hr", (30, 50))],
+    "case",
+    slow_but(
+        [("random", (11, 13)), ("random", (1, 1)), ("hr", (30, 50))],
+        [*(("random", size) for size in [(11, 13), (1, 1), (30, 50), (64, 8)]), ("top", (11, 13)), ("hr", (30, 50))],
+    ),
+    ids=str,
 )
-def test_any_picture_is_painted_at_the_models_scale(quick_detail, run, checkpoint, size):
+def test_any_picture_is_painted_at_the_models_scale(quick_detail, run, case):
+    checkpoint, size = case
     picture = write("in.png", noise(size=size))
     status, out, _ = run("--input", "in.png", "--output", "out.png", "--left", 7, "--bottom", 9, checkpoint=checkpoint)
     assert status == 0

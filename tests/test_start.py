@@ -82,9 +82,10 @@ def test_a_generator_alone_is_taken_over(saved, tmp_path):
             {"geometry__known": (16, 24), "geometry__canvas": (32, 48)},  # the dense layer is of one canvas
             r"critics and Adam afresh: critics.global.dense.kernel is \(16, 1\) in the checkpoint, \(48, 1\) here",
         ),
-        (
+        pytest.param(
             {"numerics": "release", "model__expansion": "subpixel", "model__normalization": "paper"},
             r"generator, critics, Adam \(\d+ updates\)$",  # the paper's form has what the release's needs
+            marks=pytest.mark.slow,
         ),
         ({"critic__names": ("global",)}, r"generator, critics, Adam \(\d+ updates\)$"),
     ],

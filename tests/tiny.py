@@ -54,12 +54,12 @@ def draw(shapes: Any) -> Any:
 
 def parameters(module: nn.Module, *arrays: jax.Array) -> Any:
     """Returns random parameters of a module that is called with `arrays`."""
-    return draw(_shapes(module, *(array.shape for array in arrays)))
+    return draw(_shapes(module, *(jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays)))
 
 
 @cache
-def _shapes(module: nn.Module, *arrays: tuple[int, ...]) -> Any:
-    return jax.eval_shape(module.init, jax.random.key(0), *map(jnp.zeros, arrays))["params"]
+def _shapes(module: nn.Module, *arrays: jax.ShapeDtypeStruct) -> Any:
+    return jax.eval_shape(module.init, jax.random.key(0), *arrays)["params"]
 
 
 def state(config: settings.Config, networks: Networks) -> TrainState:
