@@ -17,6 +17,7 @@ from srn_jax.convolution import neighbours, plain, winograd
 from srn_jax.convolution.plain import Sampling
 
 _ROWS = 4  # that are made at a time
+_MOST_BYTES = 2**26  # of transformed inputs and products
 # By the times of each form of the layers of n = 16, 32 and 64 (benchmarks.convolutions).
 _LEAST_SIDE = 64
 _CACHED_BYTES = 40e6
@@ -33,6 +34,8 @@ def suits(part: str, g: Sampling, ins: int, outs: int) -> bool:
     """Returns whether the form exists for this part of a convolution, and is the fastest on a CPU."""
     if not exists(g) or max(g.inputs) < _LEAST_SIDE:
         return False
+    if part != "kernel_gradient" and _bytes(g, ins, outs) > _MOST_BYTES:
+        return False
     gain = ins * outs / (ins + outs)
     least, most = _GAIN[part == "kernel_gradient", g.taps[0]]
     if gain >= most and winograd.exists(g):  # both ways spare more, unless what they transform leaves the caches
@@ -41,14 +44,20 @@ def suits(part: str, g: Sampling, ins: int, outs: int) -> bool:
 
 
 def output(g: Sampling, x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw c d"]) -> Float[Array, "b h w d"]:
-    """Returns the convolution of `x`."""
+    """Returns the convolution of `x`, one image at a time where all take too many bytes at once."""
     of_inputs, of_kernel, of_products = winograd.transforms(_ROWS, g.taps[0])
-    along = Sampling(1, 1, (g.inputs[0] // _ROWS, g.inputs[1]), (1, g.taps[1]))
-    rows = _sums(of_inputs, _overlapping(g, x))
     kernels = jnp.tensordot(of_kernel.astype(kernel.dtype), kernel, 1)[:, None]
-    products = [plain.output(along, row, taps) for row, taps in zip(rows, kernels, strict=True)]
-    made = jnp.stack(_sums(of_products, products), axis=2).reshape(*x.shape[:3], -1)
-    return jax.lax.optimization_barrier(made)  # else each use of it takes the sums anew
+    along = Sampling(1, 1, (g.inputs[0] // _ROWS, g.inputs[1]), (1, g.taps[1]))
+
+    def convolve(x: Array) -> Array:
+        rows = _sums(of_inputs, _overlapping(g, x))
+        products = [plain.output(along, row, taps) for row, taps in zip(rows, kernels, strict=True)]
+        made = jnp.stack(_sums(of_products, products), axis=2).reshape(*x.shape[:3], -1)
+        return jax.lax.optimization_barrier(made)  # else each use of it takes the sums anew
+
+    if len(x) * _bytes(g, *kernel.shape[2:]) <= _MOST_BYTES:
+        return convolve(x)
+    return jax.lax.map(lambda image: convolve(image[None])[0], x)
 
 
 def input_gradient(
@@ -62,7 +71,7 @@ def kernel_gradient(g: Sampling, x: Float[Array, "b h w c"], y: Float[Array, "b 
     """Returns the gradient of <y, output(x, kernel)> in the kernel: one product for each transformed row."""
     of_inputs, of_kernel, of_products = winograd.transforms(_ROWS, g.taps[0])
     overlapping, apart = _overlapping(g, x), _apart(y)
-    size = 4 * (x.size + y.size) * len(of_inputs) // _ROWS
+    size = len(x) * _bytes(g, x.shape[3], y.shape[3])
     made = jnp.zeros((), x.dtype)
     for strip in neighbours.strips(g.inputs[0] // _ROWS, size):
         # Each in the memory of the one before; a loop would leave all cores but one idle.
@@ -78,6 +87,11 @@ def _sums(matrix: Float[np.ndarray, "n m"], arrays: Sequence[Array]) -> list[Arr
     """Returns matrix . arrays, without the products by 0."""
     by_row = [[float(c) * array for c, array in zip(row, arrays, strict=True) if c] for row in matrix]
     return [functools.reduce(operator.add, terms) for terms in by_row]
+
+
+def _bytes(g: Sampling, ins: int, outs: int) -> int:
+    """Returns how many bytes transformed inputs and products of an image have in float32."""
+    return 4 * g.inputs[0] * g.inputs[1] * (ins + outs) * (_ROWS + g.taps[0] - 1) // _ROWS
 
 
 def _overlapping(g: Sampling, x: Float[Array, "b h w c"]) -> list[Float[Array, "b t w c"]]:
