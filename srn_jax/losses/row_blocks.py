@@ -21,8 +21,8 @@ def best_of_rows(
 ) -> Float[Array, " s"]:
     """Returns max_v log_shares(rows columns^T)[v, s], block by block of rows: memory is linear in v and s.
 
-    Only rows that are a column's best have a gradient: of 4,096 patches of a photograph some 400. So the forward pass
-    keeps which they are, and backward blocks of them alone are computed anew. Rows that tie for a column share its
+    Only rows that are a column's best have a gradient: of 4,096 patches around photographs 205 to 411. So the forward
+    pass keeps which they are, and backward blocks of them alone are computed anew. Rows that tie for a column share its
     gradient, as they do for `jnp.max`.
 
     Args:
