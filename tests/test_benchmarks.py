@@ -31,10 +31,11 @@ def run(*command: str, status: int = 0, optimized: bool = False) -> subprocess.C
     return done
 
 
-def short(tmp_path: Path, program: str, *options: str) -> dict[str, dict[str, dict[str, Any]]]:
+def short(tmp_path: Path, program: str, *options: str, optimized: bool = False) -> dict[str, dict[str, dict[str, Any]]]:
     """Returns {what: {contestant: what was measured}} of a program's short form, whose table must have as many rows."""
     pytest.importorskip("torch")
-    done = run(f"benchmarks.{program}", "--short", "--json", str(tmp_path / "found.json"), *options)
+    json_file = str(tmp_path / "found.json")
+    done = run(f"benchmarks.{program}", "--short", "--json", json_file, *options, optimized=optimized)
     found = json.loads((tmp_path / "found.json").read_text())
     measured = {c["what"]: {one["name"]: one for one in c["contestants"]} for c in found["contests"]}
     everyone = [one for contestants in measured.values() for one in contestants.values()]
@@ -73,7 +74,8 @@ def test_training_steps_in_bfloat16(tmp_path):
 
 
 def test_id_mrf(tmp_path):
-    found = short(tmp_path, "id_mrf")
+    # With both of conftest.py's ways to compile sooner, not with one, XLA makes a wrong gradient of 8 x 8 blocks.
+    found = short(tmp_path, "id_mrf", optimized=True)
     assert {what.partition(",")[0] for what in found} == {"paper 8 x 8", "release 8 x 8"}
     assert list(found["paper 8 x 8, forward and gradients"]) == ["blocks", "dense", "eager"]
     assert list(found["release 8 x 8, forward and gradients"]) == ["blocks", "dense"]
