@@ -53,8 +53,7 @@ def main() -> None:
         path = given.folder or str(write_jpegs(Path(temporary), 112 if given.short else 1_000))
         names = list(CHANGES)[-1:] if given.short else CHANGES
         entries = {what: contestants(path, CHANGES[what], given) for what in names}
-        held = options.hold_all(entries, check, given)
-    options.finish(held, given, lambda held: table(held, given.steps))
+        options.hold_all(entries, check, given, lambda held: table(held, given.steps))
 
 
 def contestants(path: str, changes: dict[str, Any], given: Any) -> list[Contestant]:

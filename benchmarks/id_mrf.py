@@ -48,7 +48,7 @@ def main() -> None:
                     contestant(name, form, gradients, *maps, wrong=name == given.wrong) for name in names
                 ]
     held = {what: contestants for what, contestants in entries.items() if contestants}
-    options.finish(options.hold_all(held, check, given), given)
+    options.hold_all(held, check, given)
 
 
 def feature_maps(side: int, channels: int) -> tuple[np.ndarray, np.ndarray]:

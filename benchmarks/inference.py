@@ -45,7 +45,7 @@ def main() -> None:
     entries = {
         what: [contestant(name, what) for name in given.contestants if (what, name) not in left_out] for what in rows
     }
-    options.finish(options.hold_all(entries, check, given), given)
+    options.hold_all(entries, check, given)
 
 
 def check(what: str, outcomes: dict[str, Any]) -> dict[str, float]:

@@ -72,36 +72,43 @@ def hold_all(
     entries: Mapping[str, Sequence[Contestant]],
     check: Callable[[str, dict[str, Any]], dict[str, float]],
     options: argparse.Namespace,
-) -> list[report.Contest]:
-    """Returns the contests that `entries`, {what is done: who takes part}, stands for, held one after the other."""
+    table: Callable[[Sequence[report.Contest]], str] = report.table,
+) -> None:
+    """Holds the contests that `entries`, {what is done: who takes part}, stands for, one after the other, and tells.
+
+    What ends the program earlier, a contestant that fails or a signal, leaves the contests before it told.
+    """
     peers = [one for contestants in entries.values() for one in contestants if one.peer]
     if peers and importlib.util.find_spec("torch") is None:
         raise ContestError("the peers need PyTorch: pip install -e '.[benchmark]'")
     held = []
     total = sum(len(contestants) for contestants in entries.values()) * (1 + options.rounds)
     every = 0.1 if sys.stderr.isatty() else 10.0  # a log file wants few lines
-    with tqdm(total=total, file=sys.stderr, dynamic_ncols=True, mininterval=every) as bar:
-        for what, contestants in entries.items():
+    try:
+        with tqdm(total=total, file=sys.stderr, dynamic_ncols=True, mininterval=every) as bar:
+            for what, contestants in entries.items():
 
-            def tick(text: str, what: str = what) -> None:
-                bar.set_description(f"{what}: {text}", refresh=False)
-                bar.update()
+                def tick(text: str, what: str = what) -> None:
+                    bar.set_description(f"{what}: {text}", refresh=False)
+                    bar.update()
 
-            measured, differences = contest.hold(
-                contestants,
-                rounds=options.rounds,
-                threads=options.threads,
-                check=lambda outcomes, what=what: check(what, outcomes),
-                tick=tick,
-            )
-            held.append(report.Contest(what, measured, differences))
-    return held
+                measured, differences = contest.hold(
+                    contestants,
+                    rounds=options.rounds,
+                    threads=options.threads,
+                    check=lambda outcomes, what=what: check(what, outcomes),
+                    tick=tick,
+                )
+                held.append(report.Contest(what, measured, differences))
+    finally:
+        if held:
+            _tell(held, options, table)
 
 
-def finish(
+def _tell(
     held: Sequence[report.Contest],
     options: argparse.Namespace,
-    table: Callable[[Sequence[report.Contest]], str] = report.table,
+    table: Callable[[Sequence[report.Contest]], str],
 ) -> None:
     """Prints the table, and writes JSON where it was asked for."""
     print(f"{report.title(held, options.threads)}\n\n{table(held)}\n\n{report.agreement(held)}".rstrip())

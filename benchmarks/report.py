@@ -37,11 +37,16 @@ def table(contests: Sequence[Contest]) -> str:
     for contest in contests:
         for one in contest.measured:
             ratio = over_fastest_peer(one, contest.measured)
-            cells = [contest.what, one.name, f"{median(one):.3f}", f"{min(one.seconds):.3f}"]
+            cells = [contest.what, one.name, _in_digits(median(one)), _in_digits(min(one.seconds))]
             cells += ["" if ratio is None else f"{ratio:.2f}", f"{one.first_seconds:.1f}"]
             cells += [f"{one.peak_calls / 1e6:,.0f}", f"{one.peak_process / 1e6:,.0f}"]
             rows.append(cells)
     return machine.table(header, rows)
+
+
+def _in_digits(seconds: float) -> str:
+    """Returns seconds in three digits or more: an accelerator's are thousandths."""
+    return f"{seconds:.3f}" if seconds >= 0.1 else f"{seconds:.5f}"
 
 
 def agreement(contests: Sequence[Contest]) -> str:

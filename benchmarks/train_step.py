@@ -57,7 +57,7 @@ def main() -> None:
 
     entries = {what: [contestant(name, phase) for name in given.contestants] for phase, what in enumerate(PHASES)}
     start = {"generator": params, "critics": critics}
-    options.finish(options.hold_all(entries, partial(check, start=start), given), given)
+    options.hold_all(entries, partial(check, start=start), given)
 
 
 def in_torch_words(config: Config) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """What contests make of what they find: orders, medians, ratios, tables, comparisons; nothing here needs PyTorch."""
 
+import argparse
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks import compare, contest, data, id_mrf, inference, report, train_step
+from benchmarks import compare, contest, data, id_mrf, inference, options, report, train_step
 from benchmarks.contest import Contestant, ContestError, Measured
 from benchmarks.memory import ProcessMemory
 from benchmarks.report import Contest
@@ -34,6 +36,29 @@ def test_the_table_has_a_row_for_each_contestant():
     assert lines[2] == "| step | ours | 2.000 | 1.000 | 0.50 | 2.0 | 5 | 50 |"
     assert len(lines) == 5
     assert all(line.count("|") == 9 for line in lines)
+
+
+def test_short_times_have_digits_too():
+    measured = replace(held()[0].measured[0], seconds=[0.00439, 0.0043, 0.0051])
+    assert "| 0.00439 | 0.00430 |" in report.table([Contest("generator", [measured], {})])
+
+
+@pytest.mark.parametrize("error", [ContestError("ours ended"), KeyboardInterrupt()])
+def test_what_was_measured_is_told_whatever_ends_the_program(error, tmp_path, monkeypatch, capsys):
+    held_before = iter([(held()[0].measured, {})])
+
+    def hold(*given, **more):
+        if (done := next(held_before, None)) is None:
+            raise error
+        return done
+
+    monkeypatch.setattr(contest, "hold", hold)
+    given = argparse.Namespace(rounds=3, threads=1, json=tmp_path / "held.json", wrong=None)
+    entries = {"generator": [], "extrapolate": []}
+    with pytest.raises(type(error)):
+        options.hold_all(entries, lambda what, outcomes: {}, given)
+    assert "| generator | ours |" in capsys.readouterr().out
+    assert [one["what"] for one in json.loads(given.json.read_text())["contests"]] == ["generator"]
 
 
 def test_the_title_names_each_library_once():

@@ -16,8 +16,8 @@ from PIL import Image
 from srn_jax import config as settings
 from srn_jax import load_generator
 from srn_jax.errors import InputError
-from srn_jax.train import loop, pace, phase, setup, sharding, workdir
-from srn_jax.train.checkpoint import Checkpoints, shapes_of
+from srn_jax.train import loop, pace, phase, recording, setup, sharding, workdir
+from srn_jax.train.checkpoint import METRIC, Checkpoints, shapes_of
 from srn_jax.train.divergence import DivergedError, first_bad
 from srn_jax.train.feed import Feed
 from srn_jax.train.log import Log
@@ -221,6 +221,24 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
     with pytest.raises(DivergedError, match=message):
         run(tmp_path, run__save_every_steps=1)
     assert load_generator(tmp_path).known == (8, 12)
+
+
+@pytest.mark.slow
+def test_a_generator_that_collapses_stops_the_run_before_it_is_saved(tmp_path, monkeypatch):
+    judge, psnr = recording.judging.mean_scores, iter((16.0, 13.1, 10.0, 5.0))
+
+    def judged(*given):
+        means = judge(*given)
+        return means | {METRIC: means[METRIC]._replace(mean=next(psnr))}
+
+    monkeypatch.setattr(recording.judging, "mean_scores", judged)
+    with pytest.raises(DivergedError, match=r"step 3: .* from 16.00 to 10.00 dB, .*start_from=.*checkpoints/1 and a"):
+        run(tmp_path, run__save_every_steps=1)
+    assert load_generator(tmp_path).known == (8, 12)
+    assert not (tmp_path / "checkpoints" / "3").exists()
+    # The adversarial phase goes on.
+    psnr = iter((16.0, 5.0, 5.0, 5.0, 5.0, 5.0))
+    run(tmp_path / "adversarial", reconstruction__steps=1, run__save_every_steps=1)
 
 
 @pytest.mark.slow

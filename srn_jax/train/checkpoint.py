@@ -5,6 +5,7 @@ killed, and what has been damaged since is recognized.
 """
 
 import errno
+import math
 import os
 import shutil
 import sys
@@ -56,6 +57,12 @@ class Checkpoints:
     def newest(self) -> Path | None:
         """The newest finished checkpoint's folder."""
         return self._folder / str(self.steps[0]) if self.steps else None
+
+    @property
+    def best(self) -> tuple[float, str]:
+        """The highest held-out PSNR of those that are there, in dB, and its folder; minus infinity if none has one."""
+        scores = ((self._score(step), str(self._folder / str(step))) for step in self.steps)
+        return max(((score, folder) for score, folder in scores if score is not None), default=(-math.inf, ""))
 
     def save(self, state: TrainState, generator: Generator, scores: dict[str, float] | None) -> None:
         """Saves `state` under its own step, in the background; waits for a save that is still under way.

@@ -44,7 +44,7 @@ def train(config: Config, folder: Path) -> Outcome:
     Raises:
       InputError: the data, the weights or the number of devices do not fit; the folder is another run's, or in use; the
         disk is full; too many pictures are unreadable.
-      DivergedError: a loss was not finite.
+      DivergedError: a loss was not finite, or the generator collapsed.
     """
     setup = prepare(config, folder)
     with contextlib.ExitStack() as stack:

@@ -29,7 +29,7 @@ def train_phase(
 
     Raises:
       InputError: too many pictures are unreadable, or the disk is full, on this host or another.
-      DivergedError: a metric was not finite, or the parameters paint NaN.
+      DivergedError: a metric was not finite, the parameters paint NaN, or they have collapsed.
     """
     setup, started, clock, pace = recorder.setup, time.perf_counter(), Clock(), Pace()
     begun, last = int(state.step), step.first_step + step.phase.steps

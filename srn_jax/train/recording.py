@@ -12,7 +12,7 @@ from srn_jax.evaluate import sheets, summary
 from srn_jax.generators.generator import Generator
 from srn_jax.train import hosts
 from srn_jax.train.checkpoint import METRIC, Checkpoints
-from srn_jax.train.divergence import diverged, last_good, values_of
+from srn_jax.train.divergence import collapsed, diverged, last_good, values_of
 from srn_jax.train.log import Log
 from srn_jax.train.progress import Clock, say
 from srn_jax.train.setup import Setup
@@ -67,7 +67,7 @@ class Recorder:
         """Writes what is due at step `number`, whose metrics are finite.
 
         Raises:
-          DivergedError: the parameters paint NaN.
+          DivergedError: the parameters paint NaN, or have collapsed.
         """
         values, scores, held_out = {}, None, self.setup.data.held_out
         if due.logged:
@@ -82,6 +82,9 @@ class Recorder:
             # The first host's: all must agree on which checkpoint is the best.
             scores = json.loads(hosts.broadcast(json.dumps({name: means[name].mean for name in summary.OF_A_RUN})))
             say(f"step {number}: held-out PSNR of the unknown region {scores[METRIC]:.2f} dB")
+            reconstructs = number <= self.setup.config.reconstruction.steps
+            if reconstructs and (error := collapsed(number, scores[METRIC], self.checkpoints)):
+                raise error
         if due:
             with hosts.agreeing():
                 if self.log and due.logged:
