@@ -19,6 +19,8 @@ if "SRN_JAX_TESTS_OPTIMIZED" not in os.environ:
     _FLAGS += " --xla_backend_optimization_level=0"
     if metadata.version("jaxlib").startswith("0.10."):  # later ones, which have no older code, end at this flag
         _FLAGS += " --xla_cpu_use_fusion_emitters=false"
+# In one piece each: as many processes as cores compile already.
+_FLAGS += " --xla_cpu_parallel_codegen_split_count=1"
 # On a busy machine a virtual device may wait long for the others; XLA would abort the process after 40 seconds.
 _FLAGS += " --xla_cpu_collective_timeout_seconds=300 --xla_cpu_collective_call_terminate_timeout_seconds=300"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}"
