@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_UNTIMED = 2  # rounds before the first: until memory that calls give back is there for the next
+UNTIMED = 2  # rounds before the first: until memory that calls give back is there for the next
 _PAUSE_SECONDS = 0.2  # between turns: threads of the last one that spin for more work have gone to sleep
 
 
@@ -63,12 +63,14 @@ def hold(
     threads: int,
     check: Callable[[dict[str, Any]], Any],
     tick: Callable[[str], None] = lambda text: None,
+    untimed: int = UNTIMED,
 ) -> tuple[list[Measured], Any]:
     """Returns what was measured of each contestant, and what `check` returned of the outcomes of their first calls.
 
     Args:
       check: {name: outcome} -> anything; raises where they do not agree, and then nothing is measured.
       tick: is told of each preparation and each call, `len(contestants) * (1 + rounds)` in all.
+      untimed: rounds before the first.
 
     Raises:
       ContestError: a contestant failed.
@@ -84,7 +86,7 @@ def hold(
             outcomes[contestant.name] = reply["outcome"]
         checked = check(outcomes)
         outcomes.clear()
-        for number in range(-_UNTIMED, rounds):
+        for number in range(-untimed, rounds):
             for place in turns(len(workers), number):
                 time.sleep(_PAUSE_SECONDS)
                 seconds = workers[place].ask("call")["seconds"]

@@ -13,7 +13,8 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks import machine, options
+from benchmarks import inputs, machine, options
+from benchmarks.peer.weights import unflatten
 from configs.ablation import get_config
 from srn_jax import config as settings
 from srn_jax import extrapolate
@@ -37,7 +38,9 @@ def main() -> None:
     for row in tqdm(ROWS, desc="compiling", file=sys.stderr):
         model = build_generator(settings.resolve(get_config(row)))
         arguments = np.zeros((1, *window.canvas, 3), np.float32), mask[None]
-        params = jax.jit(lambda model=model, arguments=arguments: model.init(jax.random.key(0), *arguments)["params"])()
+        shapes = jax.eval_shape(model.init, jax.random.key(0), *arguments)["params"]
+        # Drawn by NumPy: initializers take as long to compile as the network.
+        params = jax.device_put(unflatten(inputs.draw(shapes, np.random.default_rng(0), 1.0, 0.1)))
         generators[row] = Generator(params, model, window.known, window.canvas, window.placement)
         start = time.perf_counter()
         extrapolate(generators[row], picture, mask)

@@ -61,7 +61,11 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
             continue
         if _key(row) not in known:
             (one,), _ = hold(
-                [contestant(what, size)], rounds=given.rounds, threads=given.threads, check=lambda outcomes: None
+                [contestant(what, size)],
+                rounds=given.rounds,
+                threads=given.threads,
+                check=lambda outcomes: None,
+                untimed=options.untimed(given),
             )
             known[_key(row)] = {"seconds": median(one) / size.batch, "peak_mb": one.peak_calls / 1e6}
         rows.append(row | known[_key(row)])

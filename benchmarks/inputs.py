@@ -41,10 +41,11 @@ def parameters(sizes: Sizes) -> tuple[Arrays, Arrays, Arrays]:
     generator, critics, vgg = jax.eval_shape(shapes)
     rng = np.random.default_rng(0)
     # Filters before a ReLU are drawn wider, by what it cuts off (He et al., 2015).
-    return _draw(generator, rng, 1.0, 0.1), _draw(critics, rng, 1.0, 0.1), _draw(vgg, rng, 2.0, 0.0)
+    return draw(generator, rng, 1.0, 0.1), draw(critics, rng, 1.0, 0.1), draw(vgg, rng, 2.0, 0.0)
 
 
-def _draw(shapes: Any, rng: np.random.Generator, gain: float, bias: float) -> Arrays:
+def draw(shapes: Any, rng: np.random.Generator, gain: float, bias: float) -> Arrays:
+    """Returns random arrays of these shapes, flat by dotted names: filters of variance `gain` over what they sum."""
 
     def draw_one(name: str, shape: tuple[int, ...]) -> np.ndarray:
         if name == "mean":

@@ -98,11 +98,17 @@ def hold_all(
                     threads=options.threads,
                     check=lambda outcomes, what=what: check(what, outcomes),
                     tick=tick,
+                    untimed=untimed(options),
                 )
                 held.append(report.Contest(what, measured, differences))
     finally:
         if held:
             _tell(held, options, table)
+
+
+def untimed(options: argparse.Namespace) -> int:
+    """Returns how many rounds come before the first that is timed: none of a short form, whose times mean little."""
+    return 0 if options.short else contest.UNTIMED
 
 
 def _tell(

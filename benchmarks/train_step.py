@@ -35,6 +35,7 @@ def main() -> None:
     """Runs the program."""
     parser = options.parser("train_step", __doc__, rounds=7)
     options.add_sizes(parser, CONTESTANTS)
+    parser.add_argument("--what", nargs="+", choices=PHASES, default=list(PHASES), help="(default: both)")
     # Compiling the full step takes PyTorch minutes whatever its size; --contestants adds it.
     given = options.parse(parser, width=8, canvas=(64, 64), rounds=1, contestants=["ours", "eager"])
     sizes = Sizes(given.width, given.batch, given.canvas, given.dtype)
@@ -55,7 +56,7 @@ def main() -> None:
         own |= {"settings": in_torch_words(config), "compiled": name == "compiled"}
         return Contestant(name, "benchmarks.peer.subjects:training", shared | own, peer=True)
 
-    entries = {what: [contestant(name, phase) for name in given.contestants] for phase, what in enumerate(PHASES)}
+    entries = {what: [contestant(name, PHASES.index(what)) for name in given.contestants] for what in given.what}
     start = {"generator": params, "critics": critics}
     options.hold_all(entries, partial(check, start=start), given)
 

@@ -53,7 +53,7 @@ def test_what_was_measured_is_told_whatever_ends_the_program(error, tmp_path, mo
         return done
 
     monkeypatch.setattr(contest, "hold", hold)
-    given = argparse.Namespace(rounds=3, threads=1, json=tmp_path / "held.json", wrong=None)
+    given = argparse.Namespace(rounds=3, threads=1, short=True, json=tmp_path / "held.json", wrong=None)
     entries = {"generator": [], "extrapolate": []}
     with pytest.raises(type(error)):
         options.hold_all(entries, lambda what, outcomes: {}, given)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from srn_jax import config as settings
+from tests.programs import environment
 from tests.test_imports import FORBIDDEN, LAYERS
 
 ROOT = Path(__file__).parent.parent
@@ -177,6 +178,7 @@ def kinds_of_output(cells: list[Any]) -> list[set[str]]:
 def test_the_notebook_runs(monkeypatch):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # also where the package is not installed
+    monkeypatch.setenv("XLA_FLAGS", environment(1, optimized=True)["XLA_FLAGS"])  # it makes detail, of a photograph
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     kept = kinds_of_output(notebook.cells)
     nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": NOTEBOOK.parent}}).execute()

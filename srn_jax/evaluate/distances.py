@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 from jaxtyping import Float
 
 _SUBSETS = 100
@@ -15,12 +14,17 @@ def fid(completed: Float[np.ndarray, "n c"], real: Float[np.ndarray, "m c"]) -> 
 
     It is too high for few pictures; those that it is compared with must be as many.
     """
-    means = [one.astype(np.float64).mean(axis=0) for one in (completed, real)]
-    covariances = [np.cov(one.astype(np.float64), rowvar=False) for one in (completed, real)]
-    # The trace of the root of a product of two positive matrices: the sum of the roots of its eigenvalues.
-    eigenvalues = np.real(scipy.linalg.eigvals(covariances[0] @ covariances[1]))
-    root = np.sqrt(np.maximum(eigenvalues, 0.0)).sum()
-    return float(np.square(means[0] - means[1]).sum() + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * root)
+    one, other = (_deviations(some.astype(np.float64)) for some in (completed, real))
+    means = [some.astype(np.float64).mean(axis=0) for some in (completed, real)]
+    # The trace of the root of the covariances' product, X^T X Y^T Y: the sum of the singular values of X Y^T.
+    root = np.linalg.svd(one @ other.T, compute_uv=False).sum()
+    return float(np.square(means[0] - means[1]).sum() + np.square(one).sum() + np.square(other).sum() - 2 * root)
+
+
+def _deviations(features: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "k c"]:
+    """Returns an X of no more rows than columns with the covariance X^T X."""
+    deviations = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    return np.linalg.qr(deviations).R if len(features) > features.shape[1] else deviations
 
 
 class KernelDistance(NamedTuple):
