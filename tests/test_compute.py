@@ -29,14 +29,15 @@ from tests.steps import VGG, WIDTHS, Update, assert_close, build, compiled, inpu
     ],
     ids=str,
 )
-def test_the_way_of_computing_changes_no_gradient(devices, changes):
+def test_the_way_of_computing_changes_no_gradient(devices, changes: dict[str, Any]):
     made, expected = update(devices, **changes), update(devices)
     assert_close((made.moved, made.metrics), (expected.moved, expected.metrics), 2e-4)
     assert_float32(made)
 
 
 def assert_float32(made: Update) -> None:
-    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves((made.moved, made.after.average, made.metrics)))
+    parts = made.after.params, made.after.average, made.after.critics, made.metrics
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(parts))
 
 
 @pytest.mark.slow
@@ -47,17 +48,19 @@ def test_pmap_is_shard_map():
 
 @pytest.mark.slow
 def test_less_memory_is_what_they_are_for():
-    """In the plain forms of convolutions, which accelerators take."""
-    sizes = []
-    for chosen in ({}, {"compute__remat": "networks"}, {"compute__accumulate": 4}):
-        step, mesh = build(1, 1, geometry__known=(32, 32), geometry__canvas=(64, 64), model__width=16, **chosen)
+    """Of the generator's update, which takes the most: critics would change no size."""
+    sizes: list[int] = []
+    small: dict[str, Any] = {"geometry__known": (32, 32), "geometry__canvas": (64, 64), "model__width": 16}
+    ways: list[dict[str, Any]] = [{}, {"compute__remat": "networks"}, {"compute__accumulate": 4}]
+    for chosen in ways:
+        step, mesh = build(1, 1, critic__names=(), **small, **chosen)
         state, images = inputs(step, mesh)
-        program = sharding.compile_step(step, mesh, few=True)
+        program = sharding.compile_step(step, mesh)
         lowered = program.lower(state, images, sharding.put_replicated(mesh, VGG))  # pyright: ignore[reportFunctionMemberAccess]
         sizes.append(lowered.compile().memory_analysis().temp_size_in_bytes)
     whole, remat, accumulated = sizes
-    assert remat < 0.85 * whole, sizes
-    assert accumulated < 0.75 * whole, sizes
+    assert remat < 0.95 * whole, sizes
+    assert accumulated < 0.85 * whole, sizes
 
 
 @pytest.mark.slow
