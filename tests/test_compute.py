@@ -2,13 +2,12 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
-from jax.sharding import Mesh
 
 from srn_jax import config as settings
 from srn_jax import ops
@@ -17,96 +16,44 @@ from srn_jax.models import vgg19
 from srn_jax.models.critics import ContextCritic
 from srn_jax.models.layers import ConvTranspose, UpsampleConv, apply, conv
 from srn_jax.train import optimizer, sharding
-from srn_jax.train.state import build_networks
-from srn_jax.train.step import Step, build_steps
-from tests import tiny, vgg_recipe
-
-WIDTHS = (4, 4, 4, 4, 4)
-VGG = jax.tree.map(jnp.asarray, vgg_recipe.parameters(3, WIDTHS))
-
-
-def build(devices: int, phase: int, **changes) -> tuple[Step, sharding.Mesh]:
-    """Returns the step of a phase by plain descent, which shows gradients as they are."""
-    config = settings.resolve(
-        tiny.config(
-            loss__lambda_mrf=0.05,
-            loss__mrf_layers=("conv1_2", "conv2_1"),
-            loss__lambda_adv=0.1,
-            data__batch=8,
-            **changes,
-        )
-    )
-    networks = build_networks(config)
-    networks = dataclasses.replace(
-        networks,
-        adam=optax.with_extra_args_support(optax.identity()),
-        vgg=dataclasses.replace(networks.vgg, layers=config.loss.mrf_layers, widths=WIDTHS),
-    )
-    return build_steps(config, networks, axis_name=sharding.AXIS)[phase], Mesh(
-        np.array(jax.devices()[:devices]), (sharding.AXIS,)
-    )
-
-
-def inputs(step: Step, mesh: sharding.Mesh, noise: int = 128):
-    """Returns a state, and images of one color each, which the known part gives away, under so much noise."""
-    state = tiny.state(step.config, step.networks)
-    shape = (step.batches, step.config.data.batch, *step.config.geometry.canvas, 3)
-    rng = np.random.default_rng(7)
-    color = rng.integers(30, 226, (*shape[:2], 1, 1, 3))
-    images = np.clip(color + rng.integers(-noise, noise, shape), 0, 255).astype(np.uint8)
-    return jax.device_put(state, sharding.replicated(mesh)), sharding.put_images(mesh, images)
-
-
-def moves(devices: int, phase: int = 1, **changes):
-    """Returns how one step moves all parameters, and its metrics."""
-    step, mesh = build(devices, phase, **changes)
-    state, images = inputs(step, mesh)
-    before = jax.device_get((state.params, state.critics))
-    after, metrics = sharding.compile_step(step, mesh)(state, images, sharding.put_replicated(mesh, VGG))
-    moved = jax.tree.map(lambda new, old: new - old, jax.device_get((after.params, after.critics)), before)
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((after.params, after.average, after.critics)))
-    assert bool(metrics.pop(sharding.FINITE))
-    assert all(metric.dtype == jnp.float32 for metric in metrics.values())
-    return moved, jax.device_get(metrics)
-
-
-@functools.cache
-def reference(devices: int):
-    return moves(devices)
-
-
-def assert_close(actual, expected, tolerance: float) -> None:
-    for one, other in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
-        assert np.linalg.norm(one - other) <= tolerance * np.linalg.norm(other) + 1e-7
+from tests import tiny
+from tests.steps import VGG, WIDTHS, Update, assert_close, build, compiled, inputs, update
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("devices", "changes"),
     [
-        (1, {"compute__accumulate": 2}),
-        (1, {"compute__remat": "networks"}),
-        (4, {"parallel": "pmap"}),
-        (4, {"parallel": "pmap", "compute__remat": "networks", "compute__accumulate": 2}),  # parts of one picture
+        (1, {"compute__remat": "networks", "compute__accumulate": 2}),
+        (4, {"compute__remat": "networks", "compute__accumulate": 2, "parallel": "pmap"}),  # parts of one picture
     ],
     ids=str,
 )
-def test_the_way_of_computing_changes_no_gradient(devices, changes):
-    assert_close(moves(devices, **changes), reference(devices), 2e-4)
+def test_the_way_of_computing_changes_no_gradient(devices, changes: dict[str, Any]):
+    made, expected = update(devices, **changes), update(devices)
+    assert_close((made.moved, made.metrics), (expected.moved, expected.metrics), 2e-4)
+    assert_float32(made)
+
+
+def assert_float32(made: Update) -> None:
+    parts = made.after.params, made.after.average, made.after.critics, made.metrics
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(parts))
 
 
 @pytest.mark.slow
 def test_pmap_is_shard_map():
-    (one, metrics), (other, others) = (moves(4, 0, parallel=parallel) for parallel in ("shard_map", "pmap"))
-    assert_close(one, other, 1e-6)
-    assert_close(metrics, others, 1e-6)
+    one, other = update(4, 0, parallel="pmap"), update(4, 0)
+    assert_close((one.moved, one.metrics), (other.moved, other.metrics), 1e-6)
 
 
 @pytest.mark.slow
 def test_less_memory_is_what_they_are_for():
-    sizes = []
-    for chosen in ({}, {"compute__remat": "networks"}, {"compute__accumulate": 4}):
-        step, mesh = build(1, 1, geometry__known=(32, 32), geometry__canvas=(64, 64), model__width=16, **chosen)
+    """Of the generator's update, which takes the most: critics would change no size."""
+    sizes: list[int] = []
+    small: dict[str, Any] = {"geometry__known": (32, 32), "geometry__canvas": (64, 64), "model__width": 16}
+    ways: list[dict[str, Any]] = [{}, {"compute__remat": "networks"}, {"compute__accumulate": 4}]
+    for chosen in ways:
+        step, mesh = build(1, 1, critic__names=(), **small, **chosen)
         state, images = inputs(step, mesh)
         program = sharding.compile_step(step, mesh)
         lowered = program.lower(state, images, sharding.put_replicated(mesh, VGG))  # pyright: ignore[reportFunctionMemberAccess]
@@ -119,26 +66,34 @@ def test_less_memory_is_what_they_are_for():
 @pytest.mark.slow
 def test_bfloat16_gradients_point_where_float32_s_do():
     """bfloat16 keeps 8 bits: a gradient through some thirty layers is off by a few percent, its direction is not."""
-    (moved, metrics), (expected, wanted) = moves(1, compute__dtype="bfloat16"), reference(1)
+    made, expected = update(1, compute__dtype="bfloat16"), update(1)
+    assert_float32(made)
     for part in (0, 1):
-        a, b = (np.concatenate([x.ravel() for x in jax.tree.leaves(tree[part])]) for tree in (moved, expected))
+        a, b = (np.concatenate([x.ravel() for x in jax.tree.leaves(one.moved[part])]) for one in (made, expected))
         assert not np.array_equal(a, b)  # it was computed in bfloat16
         cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
         assert cosine > 0.98
         assert 0.9 < np.linalg.norm(a) / np.linalg.norm(b) < 1.1
     for name in ("reconstruction", "id_mrf", "penalty"):
-        np.testing.assert_allclose(metrics[name], wanted[name], rtol=0.02)
+        np.testing.assert_allclose(made.metrics[name], expected.metrics[name], rtol=0.02)
+
+
+# Of both tests that train, so that they take one program in float32.
+TRAINED: dict[str, Any] = {
+    "adam": True,
+    "reconstruction__learning_rate": 1e-3,
+    "reconstruction__steps": 60,
+    "run__average": 0.5,
+}
 
 
 @pytest.mark.slow
 def test_bfloat16_trains_as_well_as_float32():
     losses = {}
     for dtype in ("float32", "bfloat16"):
-        step, mesh = build(1, 0, compute__dtype=dtype, reconstruction__learning_rate=1e-3, reconstruction__steps=60)
-        adam = optimizer.build(step.config.adam)
-        step = dataclasses.replace(step, networks=dataclasses.replace(step.networks, adam=adam))
+        step, mesh, program = compiled(1, 0, compute__dtype=dtype, **TRAINED)
         state, images = inputs(step, mesh, noise=30)
-        program, history = sharding.compile_step(step, mesh), []
+        history = []
         for _ in range(60):
             state, metrics = program(state, images, {})
             history.append(float(metrics["reconstruction"]))
@@ -191,14 +146,15 @@ def test_vgg_s_mean_is_subtracted_before_pixels_lose_bits():
     np.testing.assert_allclose(features.astype(jnp.float32), exact, rtol=0.03, atol=0.01)
 
 
+def distance(one: Any, other: Any) -> float:
+    pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    return float(np.sqrt(sum(np.square(a - b).sum() for a, b in pairs)))
+
+
 @pytest.mark.slow
 def test_the_average_follows_its_recursion_and_is_smoother_than_the_weights():
-    changes = {"run__average": 0.5, "reconstruction__learning_rate": 0.02, "reconstruction__steps": 20}
-    step, mesh = build(1, 0, **changes)
-    adam = optimizer.build(step.config.adam)
-    step = dataclasses.replace(step, networks=dataclasses.replace(step.networks, adam=adam))
+    step, mesh, program = compiled(1, 0, compute__dtype="float32", **TRAINED)
     state, images = inputs(step, mesh)
-    program = sharding.compile_step(step, mesh)
     weights, average = jax.device_get((state.params, state.average))
     ways = np.zeros(2)
     for number in range(20):
@@ -207,7 +163,7 @@ def test_the_average_follows_its_recursion_and_is_smoother_than_the_weights():
         expected = jax.tree.map(lambda a, p, d=decay: d * a + (1 - d) * p, average, jax.device_get(state.params))
         before, (weights, average) = (weights, average), jax.device_get((state.params, state.average))
         assert_close(average, expected, 1e-6)  # two products and a sum in float32
-        ways += [optax.tree.norm(optax.tree.sub(*pair)) for pair in zip((weights, average), before, strict=True)]
+        ways += [distance(*pair) for pair in zip((weights, average), before, strict=True)]
     # Each of its steps is a mean of the weights' steps so far, whose shares do not grow: that holds whatever is learnt.
     assert ways[1] < ways[0]
 

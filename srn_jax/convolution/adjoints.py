@@ -5,8 +5,8 @@ each one's derivatives are the other two. XLA's own derivative of the second in 
 asks for, is 100 times slower on a CPU than the third form, which it is (benchmarks/README.md). Reverse mode only.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -70,19 +70,25 @@ def _varying(array: Array) -> frozenset[str]:
     return jax.typeof(array).manual_axis_type.varying
 
 
+@cache
+def _traced_once(form: Callable[[Sampling, Array, Array], Array]) -> Callable[[Sampling, Array, Array], Array]:
+    """Returns the form, which is traced once for all layers of the same shapes, in all programs of a process."""
+    return jax.jit(form, static_argnums=0, inline=True)
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _output(g: Sampling, x: Array, kernel: Array) -> Array:
-    return forms.fastest("output", g, x.shape[-1], kernel.shape[-1], x.dtype)(g, x, kernel)
+    return _traced_once(forms.fastest("output", g, x.shape[-1], kernel.shape[-1], x.dtype))(g, x, kernel)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _input_gradient(g: Sampling, y: Array, kernel: Array) -> Array:
-    return forms.fastest("input_gradient", g, kernel.shape[2], y.shape[-1], y.dtype)(g, y, kernel)
+    return _traced_once(forms.fastest("input_gradient", g, kernel.shape[2], y.shape[-1], y.dtype))(g, y, kernel)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _kernel_gradient(g: Sampling, x: Array, y: Array) -> Array:
-    return forms.fastest("kernel_gradient", g, x.shape[-1], y.shape[-1], x.dtype)(g, x, y)
+    return _traced_once(forms.fastest("kernel_gradient", g, x.shape[-1], y.shape[-1], x.dtype))(g, x, y)
 
 
 _output.defvjp(
