@@ -106,7 +106,7 @@ def test_a_reader_that_dies_ends_the_run_with_a_line(tmp_path):
 def test_twenty_kills_change_nothing(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     programs.finish(programs.start(whole, *SETTINGS))
-    chance = random.Random(1)  # 8 of them wait for a checkpoint, each 2 steps on at least
+    chance = random.Random(1)  # 9 of them wait for a checkpoint, each 2 steps on at least
     saving = sum(live_and_die(killed, chance) for _ in range(KILLS))
     assert saving >= 2  # some of them must have hit a save
     assert newest(killed) > FIRST  # and the last of them the second phase
