@@ -24,6 +24,10 @@ ROOT = Path(__file__).parent.parent
 # hold two messages, the end of one, a number alone, or nothing.
 GLOO = re.compile(r"^(?:.*(?:\[Gloo\]|is connected to|peer ranks).*|[\d ]*)\n", re.MULTILINE)
 Ended = tuple[object, str, str]
+# The network that is traced soonest, and one critic, for what holds of a run whatever it trains: changes to the tiny
+# configuration, and the flags for them. That SRN's runs go on as well, test_loop.py holds; on devices, test_step.py.
+PLAIN: dict[str, object] = {"model__name": "ed", "critic__names": ("global",)}
+PLAIN_FLAGS = tuple(f"--config.{name.replace('__', '.')}={value}" for name, value in PLAIN.items())
 
 
 def ended(main: Callable[[list[str]], int | None], capsys: pytest.CaptureFixture[str], *arguments: object) -> Ended:

@@ -371,7 +371,7 @@ def test_a_batch_may_be_of_one_picture(tmp_path):
     np.testing.assert_array_equal(np.concatenate(alone), take(pictures, folder_data(tmp_path, batch=3), 0, 1)[0])
 
 
-@pytest.mark.parametrize(("processes", "workers"), [(2, 0), (4, 0), pytest.param(4, 2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("processes", "workers"), [(2, 0), (4, 0), pytest.param(2, 2, marks=pytest.mark.slow)])
 def test_any_number_of_hosts_and_workers_sees_the_same_batches(tmp_path, processes, workers):
     write_pictures(tmp_path, 7)
     data = folder_data(tmp_path, scale=(0.3, 1.0), color=0.3, batch=8)

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -51,8 +52,8 @@ def run_on_small_disk(tmp_path: Path, meanwhile: str, *arguments: str) -> tuple[
     mount = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("nobody may mount a small disk here")
-    command = programs.command(disk / "run", *arguments)
-    arguments = (str(disk), " ".join(command), meanwhile.format(disk=disk), str(copy))
+    command = programs.command(disk / "run", *programs.PLAIN_FLAGS, *arguments)
+    arguments = (str(disk), shlex.join(command), meanwhile.format(disk=disk), str(copy))
     done = subprocess.run(
         ["unshare", "--map-root-user", "--mount", "bash", "-c", SMALL_DISK, "bash", *arguments],
         capture_output=True,
@@ -69,7 +70,8 @@ def run_on_small_disk(tmp_path: Path, meanwhile: str, *arguments: str) -> tuple[
 @pytest.mark.slow
 def test_a_disk_that_is_full_while_saving_is_named_and_the_last_good_checkpoint_stays(tmp_path):
     many = ("--config.reconstruction.steps=12", "--config.adversarial.steps=0", "--config.run.save_every_steps=1")
-    err, folder = run_on_small_disk(tmp_path, "true", *many, "--config.run.keep_newest=100")
+    large = "--config.model.width=6"  # a checkpoint, so that few of them fill the disk
+    err, folder = run_on_small_disk(tmp_path, "true", *many, large, "--config.run.keep_newest=100")
     last = err.strip().splitlines()[-1]
     assert "could not be saved" in last
     assert "No space left" in last
@@ -85,10 +87,10 @@ def test_a_disk_that_is_full_while_saving_is_named_and_the_last_good_checkpoint_
 @pytest.mark.slow
 def test_a_disk_that_is_full_while_logging_is_named_and_the_last_good_checkpoint_stays(tmp_path):
     fill = (
-        "until [ -d {disk}/run/checkpoints/150 ]; do sleep 0.1; done; "
+        "until [ -d {disk}/run/checkpoints/100 ]; do sleep 0.1; done; "
         "head -c 10000000 /dev/zero > {disk}/filler 2>/dev/null; true"
     )
-    many = ("--config.reconstruction.steps=300", "--config.adversarial.steps=0", "--config.run.save_every_steps=150")
+    many = ("--config.reconstruction.steps=200", "--config.adversarial.steps=0", "--config.run.save_every_steps=100")
     err, folder = run_on_small_disk(tmp_path, fill, *many)
     last = err.strip().splitlines()[-1]
     assert "No space left on device" in last
@@ -99,16 +101,17 @@ def test_a_disk_that_is_full_while_logging_is_named_and_the_last_good_checkpoint
 
 @pytest.mark.slow
 def test_a_second_run_in_one_folder_is_refused_and_the_first_goes_on(tmp_path):
-    first = programs.start(tmp_path / "run", "--config.reconstruction.steps=100000")
+    many = (*programs.PLAIN_FLAGS, "--config.reconstruction.steps=100000")
+    first = programs.start(tmp_path / "run", *many)
     programs.wait_for_step(tmp_path / "run", 2, first)
-    second = programs.start(tmp_path / "run", "--config.reconstruction.steps=100000")
+    second = programs.start(tmp_path / "run", *many)
     out, err = second.communicate(timeout=200)
     assert (second.returncode, out) == (2, "")
     assert f"{tmp_path}/run is in use by process {first.pid} on " in err.strip().splitlines()[-1]
     programs.wait_for_step(tmp_path / "run", max(programs.logged(tmp_path / "run")) + 2, first)
     first.kill()  # the lock goes with its holder
     first.communicate()
-    third = programs.start(tmp_path / "run", "--config.reconstruction.steps=100000")
+    third = programs.start(tmp_path / "run", *many)
     there = max(programs.logged(tmp_path / "run"))
     programs.wait_for_step(tmp_path / "run", there + 1, third)
     third.kill()

@@ -13,7 +13,7 @@ from tests import programs
 from tests.tiny import write_pictures
 
 pytestmark = pytest.mark.slow
-STEPS = ("--config.reconstruction.steps=10", "--config.adversarial.steps=10")
+STEPS = (*programs.PLAIN_FLAGS, "--config.reconstruction.steps=10", "--config.adversarial.steps=10")
 
 
 def assert_close(one: Path, other: Path) -> None:
@@ -21,7 +21,7 @@ def assert_close(one: Path, other: Path) -> None:
     a, b = programs.logged(one), programs.logged(other)
     assert max(a) == max(b)
     np.testing.assert_allclose(list(b.values()), [a[step] for step in b], rtol=1e-4)
-    for x, y in zip(programs.saved(one, 20), programs.saved(other, 20), strict=True):
+    for x, y in zip(*(programs.saved(folder, 20, **programs.PLAIN) for folder in (one, other)), strict=True):
         assert np.linalg.norm(x - y) <= 1e-3 * np.linalg.norm(x) + 1e-6
 
 
@@ -65,7 +65,7 @@ def test_killed_hosts_go_on_as_another_number_of_them(one_by_four):
 def test_sigterm_to_one_host_stops_and_saves_both_at_one_step(one_by_four):
     folder = one_by_four.with_name("sigterm")
     processes = programs.start_hosts(
-        folder, 2, STEPS[0], "--config.adversarial.steps=100000", "--interrupted_status=143", devices=2
+        folder, 2, *STEPS, "--config.adversarial.steps=100000", "--interrupted_status=143", devices=2
     )
     programs.wait_for_step(folder, 12, *processes)
     processes[1].send_signal(signal.SIGTERM)
@@ -75,7 +75,7 @@ def test_sigterm_to_one_host_stops_and_saves_both_at_one_step(one_by_four):
     assert max(programs.logged(folder)) == step  # none had gone ahead
     # The schedule's end may move: the same run ends 4 steps further, on both.
     more = f"--config.adversarial.steps={step - 10 + 4}"
-    programs.finish(*programs.start_hosts(folder, 2, STEPS[0], more, devices=2))
+    programs.finish(*programs.start_hosts(folder, 2, *STEPS, more, devices=2))
     assert programs.steps_of(folder)[-1] == step + 4
 
 

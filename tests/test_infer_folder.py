@@ -264,7 +264,7 @@ def test_a_name_that_is_no_text_is_no_obstacle(runs, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_folder_is_spread_over_all_devices_and_comes_out_the_same(run, monkeypatch):
+def test_a_folder_is_spread_over_all_devices_and_comes_out_the_same(quick_detail, run, monkeypatch):
     names = [f"{letter}.png" for letter in "abcde"]
     for name in names:
         write(f"in/{name}", noise(sum(name.encode()), (24, 30)))

@@ -226,18 +226,11 @@ def test_slurm_is_detected(tmp_path):
 @pytest.mark.slow
 def test_slurm_goes_on_after_its_time_ran_out(tmp_path):
     run, metrics = tmp_path / "run", tmp_path / "run" / "metrics.jsonl"
-    tiny = [
-        "--config.reconstruction.steps=100000",
-        "--config.reconstruction.warmup_steps=0",
-        "--config.model.width=4",
-        "--config.critic.width=4",
-        "--config.run.log_every_steps=1",
-        "--config.data.held_out_crops=1",
-    ]
+    tiny = [f"--config={ROOT}/tests/tiny_run.py", "--config.reconstruction.steps=100000"]
     for continued in (False, True):
         before = metrics.read_text().count("\n") if continued else 0
         variables = {"TERM_WHEN": metrics, "LINES_BEFORE": before + 3}
-        code, out, asked = slurm(tmp_path, SRUN, QUICKSTART, f"--workdir={run}", *tiny, **variables)
+        code, out, asked = slurm(tmp_path, SRUN, *tiny, f"--workdir={run}", **variables)
         assert code == 75, out
         assert asked[-3:] == ["ended with 75", "ended with 75", "scontrol requeue Incomplete JOB"], out
         assert continued == ("continuing from step" in out), out

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.forked import Process
-from tests.programs import environment
+from tests.programs import PLAIN_FLAGS, environment
 
 ROOT = Path(__file__).parent.parent
 TINY = [
@@ -28,7 +28,8 @@ TINY = [
 
 def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "srn_jax.main", f"--workdir={folder}", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    given = environment()
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=given)
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -119,7 +120,7 @@ def test_the_main_job_trains_reports_and_its_last_command_works(tmp_path):
     command = out.strip().splitlines()[-1].strip().replace("PHOTO.jpg", str(photo))
     command = command.replace("extrapolated.png", str(tmp_path / "extrapolated.png")).split()
     assert command[:3] == ["python", "-m", "srn_jax.infer"]
-    subprocess.run([sys.executable, *command[1:]], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, *command[1:]], check=True, cwd=ROOT, env=environment(optimized=True))
     with Image.open(tmp_path / "extrapolated.png") as made:
         assert made.size == (180, 120)
 
@@ -128,7 +129,7 @@ def test_the_main_job_trains_reports_and_its_last_command_works(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_the_same_command_goes_on(tmp_path, number):
     folder = tmp_path / "run"
-    many = [*TINY, "--config.reconstruction.steps=100000", "--config.run.log_every_steps=1"]
+    many = [*TINY, *PLAIN_FLAGS, "--config.reconstruction.steps=100000", "--config.run.log_every_steps=1"]
     for continued in (False, True):
         process = start("--config=configs/quickstart.py", *many, folder=folder)
         wait_for_lines(folder / "metrics.jsonl", process)

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,8 +14,9 @@ from srn_jax.infer import __main__ as program
 from srn_jax.infer.jobs import Job
 from srn_jax.infer.manifest import Manifest
 from srn_jax.programs import files
+from tests.forked import Process
 from tests.inferring import refused
-from tests.programs import ROOT, ended, environment
+from tests.programs import ended, environment
 from tests.test_generator import save, tiny_generator
 
 NAMES = [f"{letter}.png" for letter in "abcdef"]
@@ -50,20 +49,14 @@ def run(model, photographs, capsys):
     return call
 
 
-def start(model: str, photographs: Path, output: str, *arguments: str) -> subprocess.Popen[str]:
+def start(model: str, photographs: Path, output: str, *arguments: str) -> Process:
     """Starts the program as a process of its own."""
     given = ["--checkpoint", model, "--input", str(photographs), "--output", str(photographs.with_name(output))]
-    return subprocess.Popen(
-        [sys.executable, "-m", "srn_jax.infer", *given, "--margins", "random", "--ratio", "3", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=environment(1),
-    )
+    given += ["--margins", "random", "--ratio", "3", *arguments]
+    return Process("srn_jax.infer", *given, environment=environment(1))
 
 
-def finished(*processes: subprocess.Popen[str]) -> list[str]:
+def finished(*processes: Process) -> list[str]:
     """Returns what each wrote to standard output; all must succeed."""
     said = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes), said

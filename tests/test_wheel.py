@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.programs import ROOT, environment
+from tests.programs import PLAIN_FLAGS, ROOT, environment
 from tests.test_shipping import copied
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -141,6 +141,6 @@ def test_configurations_come_with_the_wheel(run):
 @pytest.mark.slow
 def test_readers_of_their_own_start_under_the_command(run):
     few = [f"--config.{name}" for name in ("reconstruction.steps=2", "reconstruction.warmup_steps=0")]
-    few += ["--config.adversarial.steps=0", "--config.model.width=4", "--config.data.held_out_crops=1"]
+    few += ["--config.adversarial.steps=0", "--config.model.width=4", "--config.data.held_out_crops=1", *PLAIN_FLAGS]
     said = run("srn-jax", "train", "--config=configs/quickstart.py", *few, "--config.data.workers=1", "--workdir=run")
     assert "| mean fill |" in said
