@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -26,7 +27,7 @@ GLOO = re.compile(r"^(?:.*(?:\[Gloo\]|is connected to|peer ranks).*|[\d ]*)\n", 
 Ended = tuple[object, str, str]
 # The network that is traced soonest, and one critic, for what holds of a run whatever it trains: changes to the tiny
 # configuration, and the flags for them. That SRN's runs go on as well, test_loop.py holds; on devices, test_step.py.
-PLAIN: dict[str, object] = {"model__name": "ed", "critic__names": ("global",)}
+PLAIN: dict[str, Any] = {"model__name": "ed", "critic__names": ("global",)}
 PLAIN_FLAGS = tuple(f"--config.{name.replace('__', '.')}={value}" for name, value in PLAIN.items())
 
 

@@ -26,6 +26,7 @@ from srn_jax.train.recording import Recorder
 from srn_jax.train.state import TrainState, build_networks
 from srn_jax.train.step import Step, build_steps
 from tests import tiny
+from tests.programs import PLAIN
 
 
 def run(folder: Path, stop_at: int | None = None, **changes) -> loop.Outcome:
@@ -233,12 +234,12 @@ def test_a_generator_that_collapses_stops_the_run_before_it_is_saved(tmp_path, m
 
     monkeypatch.setattr(recording.judging, "mean_scores", judged)
     with pytest.raises(DivergedError, match=r"step 3: .* from 16.00 to 10.00 dB, .*start_from=.*checkpoints/1 and a"):
-        run(tmp_path, run__save_every_steps=1)
+        run(tmp_path, run__save_every_steps=1, **PLAIN)
     assert load_generator(tmp_path).known == (8, 12)
     assert not (tmp_path / "checkpoints" / "3").exists()
     # The adversarial phase goes on.
     psnr = iter((16.0, 5.0, 5.0, 5.0, 5.0, 5.0))
-    run(tmp_path / "adversarial", reconstruction__steps=1, run__save_every_steps=1)
+    run(tmp_path / "adversarial", reconstruction__steps=1, run__save_every_steps=1, **PLAIN)
 
 
 @pytest.mark.slow
