@@ -330,3 +330,17 @@ def test_a_convolution_that_is_none_of_ours_is_refused(changes, message):
     convolution.conv_general_dilated(x, kernel, **given)
     with pytest.raises(AssertionError, match=message):
         convolution.conv_general_dilated(x, kernel, **(given | changes))
+
+
+def test_convolutions_of_the_same_shapes_are_traced_once(monkeypatch):
+    traced = []
+
+    def output(g: Sampling, x: jax.Array, kernel: jax.Array) -> jax.Array:
+        traced.append(g)
+        return plain.output(g, x, kernel)
+
+    monkeypatch.setattr(forms, "fastest", lambda part, *given: output)
+    x, kernel = draw(1, 6, 8, 2), draw(3, 3, 2, 2)
+    jax.jit(lambda x: convolution.conv(convolution.conv(x, kernel), kernel)).lower(x)
+    jax.jit(lambda x: convolution.conv(2.0 * x, kernel)).lower(x)  # another program
+    assert len(traced) == 1

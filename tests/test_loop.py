@@ -237,6 +237,7 @@ def test_a_generator_that_collapses_stops_the_run_before_it_is_saved(tmp_path, m
         run(tmp_path, run__save_every_steps=1, **PLAIN)
     assert load_generator(tmp_path).known == (8, 12)
     assert not (tmp_path / "checkpoints" / "3").exists()
+    assert lines(tmp_path)[-1]["held_out/psnr_unknown"] == 10.0
     # The adversarial phase goes on.
     psnr = iter((16.0, 5.0, 5.0, 5.0, 5.0, 5.0))
     run(tmp_path / "adversarial", reconstruction__steps=1, run__save_every_steps=1, **PLAIN)

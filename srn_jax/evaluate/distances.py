@@ -14,11 +14,12 @@ def fid(completed: Float[np.ndarray, "n c"], real: Float[np.ndarray, "m c"]) -> 
 
     It is too high for few pictures; those that it is compared with must be as many.
     """
-    one, other = (_deviations(some.astype(np.float64)) for some in (completed, real))
-    means = [some.astype(np.float64).mean(axis=0) for some in (completed, real)]
+    completed, real = completed.astype(np.float64), real.astype(np.float64)
+    one, other = _deviations(completed), _deviations(real)
     # The trace of the root of the covariances' product, X^T X Y^T Y: the sum of the singular values of X Y^T.
     root = np.linalg.svd(one @ other.T, compute_uv=False).sum()
-    return float(np.square(means[0] - means[1]).sum() + np.square(one).sum() + np.square(other).sum() - 2 * root)
+    means = np.square(completed.mean(axis=0) - real.mean(axis=0)).sum()
+    return float(means + np.square(one).sum() + np.square(other).sum() - 2 * root)
 
 
 def _deviations(features: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "k c"]:

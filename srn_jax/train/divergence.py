@@ -1,5 +1,4 @@
-"""How a run ends that has diverged: with the first step whose metrics are not finite, or whose pictures are far worse
-than before, and no checkpoint since."""
+"""How a run ends that has diverged, by a metric that is not finite or by its pictures: with no checkpoint since."""
 
 import json
 import math
@@ -26,19 +25,18 @@ def diverged(number: int, what: str, checkpoints: Checkpoints) -> DivergedError:
     return DivergedError(f"step {number}: {what}; {last_good(checkpoints)}")
 
 
-def collapsed(number: int, psnr: float, checkpoints: Checkpoints) -> DivergedError | None:
-    """Returns what to raise if the held-out PSNR at step `number` of the reconstruction phase is far below the best.
+def refuse_collapse(number: int, psnr: float, checkpoints: Checkpoints) -> None:
+    """Raises DivergedError if the held-out PSNR at step `number` of the reconstruction phase is far below the best.
 
     The adversarial phase gives PSNR away for texture. All hosts call alike, with the first one's `psnr`.
     """
     best, where = json.loads(hosts.broadcast(json.dumps(checkpoints.best)))
-    if psnr >= best - _COLLAPSE_DB:
-        return None
-    checkpoints.wait()
-    return DivergedError(
-        f"step {number}: held-out PSNR has fallen from {best:.2f} to {psnr:.2f} dB, and a generator that has collapsed "
-        f"hardly ever recovers; begin another run with --config.run.start_from={where} and a smaller learning rate"
-    )
+    if psnr < best - _COLLAPSE_DB:
+        raise DivergedError(
+            f"step {number}: held-out PSNR has fallen from {best:.2f} to {psnr:.2f} dB, and a generator that has "
+            f"collapsed hardly ever recovers; begin another run with --config.run.start_from={where} and a smaller "
+            f"learning rate"
+        )
 
 
 def last_good(checkpoints: Checkpoints) -> str:

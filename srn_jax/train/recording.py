@@ -12,7 +12,7 @@ from srn_jax.evaluate import sheets, summary
 from srn_jax.generators.generator import Generator
 from srn_jax.train import hosts
 from srn_jax.train.checkpoint import METRIC, Checkpoints
-from srn_jax.train.divergence import collapsed, diverged, last_good, values_of
+from srn_jax.train.divergence import diverged, last_good, refuse_collapse, values_of
 from srn_jax.train.log import Log
 from srn_jax.train.progress import Clock, say
 from srn_jax.train.setup import Setup
@@ -82,9 +82,6 @@ class Recorder:
             # The first host's: all must agree on which checkpoint is the best.
             scores = json.loads(hosts.broadcast(json.dumps({name: means[name].mean for name in summary.OF_A_RUN})))
             say(f"step {number}: held-out PSNR of the unknown region {scores[METRIC]:.2f} dB")
-            reconstructs = number <= self.setup.config.reconstruction.steps
-            if reconstructs and (error := collapsed(number, scores[METRIC], self.checkpoints)):
-                raise error
         if due:
             with hosts.agreeing():
                 if self.log and due.logged:
@@ -95,6 +92,8 @@ class Recorder:
                     few = held_out.spread(_STRIPS)
                     painted = judging.complete(self.generator(state), few)
                     self.log.strips(number, sheets.strips(painted, few.images, few.masks))
+        if scores and number <= self.setup.config.reconstruction.steps:
+            refuse_collapse(number, scores[METRIC], self.checkpoints)
         if due.saved:
             self.checkpoints.save(state, self.generator(state), scores)
 
