@@ -1,8 +1,10 @@
 """Files and folders that are whole or not there, whoever else writes, and wherever a process is killed."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,16 @@ def test_a_lock_ends_with_its_process(tmp_path):
             lock(tmp_path / ".lock", "x", "y")
         holder.kill()
     lock(tmp_path / ".lock", "x", "y").close()
+
+
+def test_who_has_locked_and_has_not_yet_said_so_is_waited_for(tmp_path):
+    with (tmp_path / ".lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        saying = threading.Timer(0.2, lambda: print("process 1 on a, since b", file=other, flush=True))
+        saying.start()
+        with pytest.raises(InputError, match="the run is in use by process 1 on a, since b"):
+            lock(tmp_path / ".lock", "the run", "give another name")
+        saying.join()
 
 
 def test_a_passing_lock_leaves_nothing_and_takes_nobodys(tmp_path):

@@ -30,10 +30,8 @@ def lock(file: Path, what: str, otherwise: str) -> TextIO:
 
                 logging.warning("%s cannot be locked (%s): see to it that no second run uses it", what, error.strerror)
                 return held
-            held.seek(0)
-            said = held.readline(200)
-            holder = said if said.startswith("process ") else "another process"
-            held.close()
+            with held:
+                holder = _holder(held)
             raise InputError(f"{what} is in use by {holder}; wait for it, stop it, or {otherwise}") from error
         if _is(file, held):
             held.truncate(0)
@@ -75,6 +73,16 @@ def turn(file: Path) -> Iterator[None]:
                         file.unlink()
                 return
         # whoever had it has removed it in the meantime
+
+
+def _holder(held: TextIO) -> str:
+    """Returns who has written into a file that it is the holder; waits a second for one who has only just locked it."""
+    for _ in range(50):
+        held.seek(0)
+        if said := held.readline(200):
+            return said if said.startswith("process ") else "another process"
+        time.sleep(0.02)
+    return "another process"
 
 
 def _is(file: Path, held: TextIO) -> bool:
