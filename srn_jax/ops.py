@@ -1,6 +1,7 @@
 """Parameter-free array maths that networks and losses share: resizes, sub-pixel shuffles, blur, normalization."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import jax
@@ -132,6 +133,7 @@ def safe_sqrt(x: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 @jax.custom_vjp
+@partial(jax.jit, inline=True)  # so that it is traced once for all layers of a shape
 def elu(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """Returns x where it is positive, exp(x) - 1 elsewhere; its gradient is made from what it returns.
 
@@ -150,6 +152,7 @@ def _elu_forward(x: Array) -> tuple[Array, Array]:
     return y, y if _wide(x) else x
 
 
+@partial(jax.jit, inline=True)
 def _elu_backward(kept: Array, cotangent: Array) -> tuple[Array]:
     if _wide(kept):
         return (jnp.where(kept > 0, cotangent, cotangent * (kept + 1.0)),)

@@ -1,11 +1,13 @@
 """The networks' shapes, sizes and contracts; what they compute is held by the parity tests."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.errors import ScopeParamShapeError
 
 from srn_jax import config as settings
 from srn_jax import geometry
@@ -13,7 +15,7 @@ from srn_jax.errors import InputError
 from srn_jax.models.critics import CRITICS, WEIGHTS, spectral_norm
 from srn_jax.models.expansion import EXPANSIONS
 from srn_jax.models.generators import GENERATORS
-from srn_jax.models.layers import apply, attributes
+from srn_jax.models.layers import apply, attributes, conv
 from srn_jax.models.parameters import by_name, map_named
 from srn_jax.models.srn import SRN
 from tests import golden_cases, tiny
@@ -86,6 +88,20 @@ def test_masks_of_their_own_equal_one_image_at_a_time(name):
         twice = np.array([i, i])  # so that it is the same program
         alone, _ = run(model, params, image[twice], masks[twice])
         np.testing.assert_allclose(together[i], alone[0], atol=tolerance)
+
+
+def test_parameters_that_are_given_are_held_to_their_shapes_and_not_drawn(monkeypatch):
+    module, x = conv(4), jnp.zeros((1, 8, 8, 3))
+    params = tiny.parameters(module, x)
+
+    def fail(*given: object) -> None:
+        pytest.fail(f"an initializer is traced, which takes long: {given}")
+
+    monkeypatch.setattr("flax.linen.initializers.glorot_uniform", lambda: fail)
+    jax.eval_shape(partial(apply, module), params, x)
+    for name, wrong in (("kernel", (3, 3, 5, 4)), ("bias", (1,))):
+        with pytest.raises(ScopeParamShapeError, match=name):
+            jax.eval_shape(partial(apply, module), {**params, name: jnp.zeros(wrong)}, x)
 
 
 @pytest.mark.parametrize("name", CRITICS)

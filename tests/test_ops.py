@@ -261,6 +261,13 @@ def test_normalizations_take_statistics_in_float32(form, dtype):
     np.testing.assert_allclose(result.astype(np.float32), exact, rtol=float(jnp.finfo(dtype).eps), atol=0.01)
 
 
+def test_elus_of_the_same_shape_are_traced_once(monkeypatch):
+    traced, tanh = [], jnp.tanh
+    monkeypatch.setattr(jnp, "tanh", lambda x: traced.append(x) or tanh(x))
+    jax.jit(lambda x: ops.elu(ops.elu(x))).lower(jnp.zeros((1, 7, 13)))
+    assert len(traced) == 1
+
+
 def test_elus_gradient_in_bfloat16_is_rounded_once():
     x = jnp.linspace(-20.0, -1e-3, 2000).astype(jnp.bfloat16)
     _, pull = jax.vjp(ops.elu, x)
