@@ -13,12 +13,13 @@ import numpy as np
 from flax.errors import ScopeParamShapeError
 from flax.linen.dtypes import promote_dtype
 from jax.nn.initializers import Initializer
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from srn_jax import convolution
 
 
-def parameter(module: nn.Module, name: str, initializer: Initializer, shape: tuple[int, ...]) -> Array:
+def parameter(module: nn.Module, name: str, initializer: Initializer, shape: tuple[int, ...]) -> ArrayLike:
     """Returns what `module.param(name, initializer, shape)` does, within `module`.
 
     Linen learns the shape that a parameter must have by tracing its initializer, in every call of every layer, which is
