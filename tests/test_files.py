@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -62,6 +63,16 @@ def test_who_has_locked_and_has_not_yet_said_so_is_waited_for(tmp_path):
         with pytest.raises(InputError, match="the run is in use by process 1 on a, since b"):
             lock(tmp_path / ".lock", "the run", "give another name")
         saying.join()
+
+
+def test_who_has_locked_and_never_says_so_is_another_process(tmp_path, monkeypatch):
+    waits: list[float] = []
+    monkeypatch.setattr("srn_jax.programs.lock.time", SimpleNamespace(sleep=waits.append))
+    with (tmp_path / ".lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="the run is in use by another process; wait for it"):
+            lock(tmp_path / ".lock", "the run", "give another name")
+    assert sum(waits) == pytest.approx(1.0)
 
 
 def test_a_passing_lock_leaves_nothing_and_takes_nobodys(tmp_path):

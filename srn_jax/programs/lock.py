@@ -77,12 +77,13 @@ def turn(file: Path) -> Iterator[None]:
 
 def _holder(held: TextIO) -> str:
     """Returns who has written into a file that it is the holder; waits a second for one who has only just locked it."""
+    said = ""
     for _ in range(50):
         held.seek(0)
         if said := held.readline(200):
-            return said if said.startswith("process ") else "another process"
+            break
         time.sleep(0.02)
-    return "another process"
+    return said if said.startswith("process ") else "another process"
 
 
 def _is(file: Path, held: TextIO) -> bool:
